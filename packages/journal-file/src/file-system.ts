@@ -1,0 +1,62 @@
+import { closeSync, fdatasync, fsync, openSync, write } from "node:fs";
+
+/** The calls on which durability hangs, so that a test can make them fail, fall short, or never return. */
+export interface FileSystem {
+  /** Writes at `position`, perhaps only the first bytes; resolves with how many. */
+  write(fd: number, bytes: Uint8Array, position: number): Promise<number>;
+  /** What was written to this file, and its size, are durable when it resolves. */
+  syncData(fd: number): Promise<void>;
+  /** The names in this directory are durable when it resolves. */
+  syncDir(fd: number): Promise<void>;
+}
+
+const settle =
+  (resolve: () => void, reject: (error: Error) => void) =>
+  (error: Error | null): void =>
+    error === null ? resolve() : reject(error);
+
+export const hostFileSystem: FileSystem = {
+  write: (fd, bytes, position) =>
+    new Promise((resolve, reject) => {
+      write(fd, bytes, 0, bytes.length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
+    }),
+  syncData: (fd) => new Promise((resolve, reject) => fdatasync(fd, settle(resolve, reject))),
+  syncDir: (fd) => new Promise((resolve, reject) => fsync(fd, settle(resolve, reject))),
+};
+
+/**
+ * A sync that failed. It must not be tried again: the host may report the error once, drop the data, and answer the next
+ * sync with success ("fsyncgate", https://wiki.postgresql.org/wiki/Fsync_Errors). Nor does reading tell what is on disk.
+ */
+export class SyncError extends Error {
+  override readonly name = "SyncError";
+}
+
+export async function syncData(fs: FileSystem, fd: number): Promise<void> {
+  try {
+    await fs.syncData(fd);
+  } catch (error) {
+    throw new SyncError(`fdatasync failed: ${String(error)}`, { cause: error });
+  }
+}
+
+/** The names in `dir` are durable when it resolves. */
+export async function syncDir(fs: FileSystem, dir: string): Promise<void> {
+  const fd = openSync(dir, "r");
+  try {
+    await fs.syncDir(fd);
+  } catch (error) {
+    throw new SyncError(`fsync of ${dir} failed: ${String(error)}`, { cause: error });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes all of `bytes`: what a short write left is written after it, at its place. */
+export async function writeAll(fs: FileSystem, fd: number, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const count = await fs.write(fd, bytes.subarray(done), position + done);
+    if (count === 0) throw new Error(`nothing of ${bytes.length - done} bytes was written`);
+    done += count;
+  }
+}

@@ -1,0 +1,2 @@
+export { MemoryDisk } from "./memory-disk.ts";
+export { type MemoryJournalOptions, openJournalMemory } from "./memory-journal.ts";

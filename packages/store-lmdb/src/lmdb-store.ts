@@ -1,0 +1,253 @@
+import {
+  assert,
+  assertBounds,
+  assertChanges,
+  KEY_CHARS_MAX,
+  type Store,
+  type StoreChange,
+  type StoreEntry,
+  StoreError,
+  type StoreRange,
+} from "@halon/runtime";
+import type { Database, RootDatabase } from "lmdb";
+import { type Change, costOf, DELETED, merged, Overlay } from "./overlay.ts";
+
+export type State = Database<Uint8Array, string>;
+
+export interface LmdbStoreParts {
+  readonly dir: string;
+  readonly root: RootDatabase;
+  readonly state: State;
+  readonly pendingBytesMax: number;
+  readonly sizeBytesMax: number;
+}
+
+/**
+ * A {@link Store} on LMDB. Batches are collected in an overlay; while one overlay is being committed, as one transaction,
+ * the next is filled. Reads look at the filling one, then the one under way, then the database.
+ */
+export class LmdbStore implements Store {
+  readonly #parts: LmdbStoreParts;
+  #filling = new Overlay();
+  /** Being committed; undefined when nothing is. */
+  #underWay: Overlay | undefined;
+  #commitAsked = false;
+  #writtenCount = 0;
+  /** Batches in the database. Invariant: durableCount <= writtenCount. */
+  #durableCount = 0;
+  /** Invariant: ordered by `count`. */
+  #flushes: { readonly count: number; readonly done: () => void }[] = [];
+  #sizeBytes = 0;
+  #failure: StoreError | undefined;
+  #closing: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
+  #onFailure: (error: StoreError) => void = () => undefined;
+
+  constructor(parts: LmdbStoreParts) {
+    this.#parts = parts;
+    this.#sizeBytes = sizeOf(parts.root);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    this.#assertOpen();
+    let change = this.#filling.get(key);
+    if (change === undefined) change = this.#underWay?.get(key);
+    if (change !== undefined) return change ?? undefined;
+    return key.length === 0 || key.length > KEY_CHARS_MAX ? undefined : copyOf(this.#parts.state.getBinaryFast(key));
+  }
+
+  range(range: StoreRange): readonly StoreEntry[] {
+    this.#assertOpen();
+    assertBounds(range);
+    const { from, to, limit = Number.POSITIVE_INFINITY, reverse = false } = range;
+    const found: StoreEntry[] = [];
+    if (limit <= 0 || from >= to) return found;
+    for (const [key, change] of this.#over(this.#stored(from, to, reverse), from, to, reverse)) {
+      if (change === DELETED) continue;
+      found.push([key, change]);
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  write(changes: readonly StoreChange[]): void {
+    this.#assertOpen();
+    if (this.#failure !== undefined) throw this.#failure;
+    assertChanges(changes);
+    this.#assertRoom(changes);
+    for (const change of changes) this.#apply(change);
+    this.#writtenCount++;
+    this.#askCommit();
+  }
+
+  flush(done: () => void): void {
+    this.#assertOpen();
+    if (this.#failure !== undefined) return;
+    this.#flushes.push({ count: this.#writtenCount, done });
+    this.#askCommit();
+  }
+
+  onFailure(listener: (error: StoreError) => void): void {
+    this.#onFailure = listener;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new StoreError("closed", `${this.#parts.dir}: the store is closed`);
+  }
+
+  #assertRoom(changes: readonly StoreChange[]): void {
+    const { dir, pendingBytesMax, sizeBytesMax } = this.#parts;
+    let cost = 0;
+    let puts = false;
+    for (const change of changes) {
+      if (change.kind === "deleteRange") continue;
+      puts ||= change.kind === "put";
+      cost += costOf(change.key, change.kind === "put" ? change.value : DELETED);
+    }
+    if (cost > pendingBytesMax)
+      throw new StoreError("too-large", `batch of about ${cost} bytes: at most ${pendingBytesMax} are taken; split it`);
+    const pending = this.#filling.bytesCount + (this.#underWay?.bytesCount ?? 0);
+    if (pending > 0 && pending + cost > pendingBytesMax)
+      throw new StoreError("busy", `${dir}: about ${pending} bytes wait for the disk: write again after a flush`);
+    if (puts && this.#sizeBytes >= sizeBytesMax)
+      throw new StoreError(
+        "too-large",
+        `${dir} has grown to ${this.#sizeBytes} bytes: delete entries, or raise sizeBytesMax (${sizeBytesMax})`,
+      );
+  }
+
+  #apply(change: StoreChange): void {
+    if (change.kind === "put") this.#filling.set(change.key, change.value);
+    else if (change.kind === "delete") this.#filling.set(change.key, DELETED);
+    else this.#deleteRange(change);
+  }
+
+  /** LMDB has no range delete, so each key that is there now gets a delete of its own. */
+  #deleteRange({ from, to }: { readonly from: string; readonly to: string }): void {
+    if (from >= to) return;
+    const keys: string[] = [];
+    for (const [key, change] of this.#over(this.#storedKeys(from, to), from, to, false))
+      if (change !== DELETED) keys.push(key);
+    for (const key of keys) this.#filling.set(key, DELETED);
+  }
+
+  /** What the database has, seen through the overlays. */
+  #over(
+    stored: Iterable<readonly [string, Change]>,
+    from: string,
+    to: string,
+    reverse: boolean,
+  ): Iterable<readonly [string, Change]> {
+    let view = stored;
+    for (const overlay of [this.#underWay, this.#filling])
+      if (overlay !== undefined && overlay.size > 0) view = merged(overlay.entries(from, to, reverse), view, reverse);
+    return view;
+  }
+
+  *#stored(from: string, to: string, reverse: boolean): Generator<readonly [string, Change]> {
+    if (!reverse) {
+      for (const { key, value } of this.#parts.state.getRange(rangeOf(from, to))) yield [key, value];
+      return;
+    }
+    // LMDB's reverse ranges begin *with* their start and leave out their end.
+    for (const { key, value } of this.#parts.state.getRange({ start: to, reverse: true })) {
+      if (key < from) return;
+      if (key < to) yield [key, value];
+    }
+  }
+
+  *#storedKeys(from: string, to: string): Generator<readonly [string, Change]> {
+    for (const key of this.#parts.state.getKeys(rangeOf(from, to))) yield [key, NO_BYTES];
+  }
+
+  /** After this turn, so that all its batches go in one transaction. */
+  #askCommit(): void {
+    if (this.#commitAsked || this.#underWay !== undefined) return;
+    this.#commitAsked = true;
+    setImmediate(() => {
+      this.#commitAsked = false;
+      this.#commit();
+    });
+  }
+
+  #commit(): void {
+    const overlay = this.#filling;
+    const count = this.#writtenCount;
+    if (overlay.size === 0) {
+      this.#onCommitted(count);
+      return;
+    }
+    this.#underWay = overlay;
+    this.#filling = new Overlay();
+    const { state } = this.#parts;
+    const committed = state.batch(() => {
+      for (const [key, change] of overlay.entries("", "\x7f", false))
+        if (change === DELETED) void state.remove(key);
+        else void state.put(key, change);
+    });
+    void committed.then(
+      () => this.#onCommitted(count),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #onCommitted(count: number): void {
+    assert(count >= this.#durableCount && count <= this.#writtenCount, `${count} batches of ${this.#writtenCount}`);
+    this.#underWay = undefined;
+    this.#durableCount = count;
+    this.#sizeBytes = sizeOf(this.#parts.root);
+    if (this.#durableCount < this.#writtenCount) this.#askCommit();
+    else this.#idle?.();
+    while (this.#flushes[0] !== undefined && this.#flushes[0].count <= count) this.#flushes.shift()?.done();
+  }
+
+  #fail(cause: unknown): void {
+    // LMDB rejects a second promise with the details and prints them; left alone it would end the process.
+    (cause as { commitError?: Promise<unknown> }).commitError?.catch(() => undefined);
+    this.#failure = new StoreError(
+      "io",
+      `${this.#parts.dir}: a commit failed, the store takes nothing more: ${String(cause)}. Free or repair the disk and reopen`,
+      { cause },
+    );
+    this.#flushes = [];
+    this.#idle?.();
+    this.#onFailure(this.#failure);
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#failure === undefined && (this.#durableCount < this.#writtenCount || this.#flushes.length > 0))
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+        this.#askCommit();
+      });
+    await this.#parts.root.close();
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * The value out of LMDB's one buffer, which the next read overwrites and whose `length` is the value's and not its own: so
+ * no method of the buffer copies it right. Half the time of `getBinary`.
+ */
+function copyOf(volatile: Buffer | undefined): Uint8Array | undefined {
+  if (volatile === undefined) return undefined;
+  const copy = Buffer.allocUnsafe(volatile.length);
+  copy.set(new Uint8Array(volatile.buffer, volatile.byteOffset, volatile.length));
+  return copy;
+}
+
+/** Key order is byte order here: printable ASCII goes into LMDB's key encoding unchanged. */
+const rangeOf = (from: string, to: string): { start?: string; end: string } =>
+  from === "" ? { end: to } : { start: from, end: to };
+
+/** Bytes that the database takes on disk. */
+function sizeOf(root: RootDatabase): number {
+  const { lastPageNumber, pageSize } = root.getStats() as { lastPageNumber: number; pageSize: number };
+  return (lastPageNumber + 1) * pageSize;
+}

@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Store, StoreError } from "@halon/runtime";
+import { storeConformance } from "@halon/runtime/conformance";
+import { open } from "lmdb";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { LmdbStore, openStoreLmdb } from "../src/index.ts";
+
+// Real syncs, on a disk that others may keep busy.
+vi.setConfig({ testTimeout: 60_000 });
+
+const places: string[] = [];
+const freshDir = (): string => {
+  const place = mkdtempSync(join(tmpdir(), "halon-store-"));
+  places.push(place);
+  // A name with a dot, which LMDB would take for a file's.
+  return join(place, "n1.store");
+};
+afterEach(() => {
+  for (const place of places.splice(0)) rmSync(place, { recursive: true, force: true });
+});
+
+const DEADLINE_MS = 30_000;
+async function until(condition: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + DEADLINE_MS;
+  while (!condition()) {
+    if (performance.now() > deadlineMs) throw new Error("the condition never held");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+storeConformance(
+  { describe, it, expect },
+  {
+    async fresh() {
+      const dir = freshDir();
+      return { open: () => openStoreLmdb({ dir, identity: "c/n1/1" }) };
+    },
+    until,
+  },
+);
+
+const put = (store: Store, key: string, value: string | Uint8Array = key): void =>
+  store.write([{ kind: "put", key, value: Buffer.from(value) }]);
+const keys = (store: Store): string[] => store.range({ from: "", to: "\x7f" }).map(([key]) => key);
+const refusal = (opening: Promise<unknown>): Promise<StoreError> =>
+  opening.then(
+    () => expect.unreachable("opened"),
+    (error: StoreError) => error,
+  );
+const codeOf = (action: () => unknown): string => {
+  try {
+    action();
+  } catch (error) {
+    return (error as StoreError).code;
+  }
+  return "none";
+};
+
+describe("LMDB store", () => {
+  it("of another identity is refused, naming both", async () => {
+    const dir = freshDir();
+    await (await openStoreLmdb({ dir, identity: "c/n1/1" })).close();
+    const error = await refusal(openStoreLmdb({ dir, identity: "c/n2/1" }));
+    expect([error.code, error.message]).toEqual(["foreign", expect.stringMatching(/c\/n1\/1.*c\/n2\/1/)]);
+    await (await openStoreLmdb({ dir, identity: "c/n1/1" })).close();
+  });
+
+  it("of another format, or without one, is refused", async () => {
+    const dir = freshDir();
+    const store = await openStoreLmdb({ dir, identity: "i" });
+    put(store, "a");
+    await store.close();
+    const root = open({ path: dir, noSubdir: false, encoding: "binary" });
+    const about = root.openDB<string, string>({ name: "about", encoding: "string" });
+    about.putSync("format", "2");
+    await root.close();
+    expect((await refusal(openStoreLmdb({ dir, identity: "i" }))).code).toBe("version");
+    const again = open({ path: dir, noSubdir: false, encoding: "binary" });
+    again.openDB<string, string>({ name: "about", encoding: "string" }).clearSync();
+    await again.close();
+    expect((await refusal(openStoreLmdb({ dir, identity: "i" }))).code).toBe("damaged");
+  });
+
+  it("that is no LMDB file is refused, and says that it is rebuilt", async () => {
+    const dir = freshDir();
+    const store = await openStoreLmdb({ dir, identity: "i" });
+    await store.close();
+    writeFileSync(join(dir, "data.mdb"), Buffer.alloc(65_536, 7));
+    const error = await refusal(openStoreLmdb({ dir, identity: "i" }));
+    expect([error.code, error.message]).toEqual(["damaged", expect.stringContaining("rebuilt")]);
+  });
+
+  it("in a place that cannot be is an io error", async () => {
+    const dir = freshDir();
+    writeFileSync(dir, "a file");
+    expect((await refusal(openStoreLmdb({ dir, identity: "i" }))).code).toBe("io");
+  });
+
+  it("refuses more than may wait for the disk, and takes it after a flush", async () => {
+    const store = await openStoreLmdb({ dir: freshDir(), identity: "i", pendingBytesMax: 1_000 });
+    expect(codeOf(() => put(store, "a", new Uint8Array(2_000)))).toBe("too-large");
+    put(store, "a", new Uint8Array(600));
+    expect(codeOf(() => put(store, "b", new Uint8Array(600)))).toBe("busy");
+    expect(keys(store)).toEqual(["a"]);
+    let done = false;
+    store.flush(() => {
+      done = true;
+    });
+    await until(() => done);
+    put(store, "b", new Uint8Array(600));
+    expect(keys(store)).toEqual(["a", "b"]);
+    await store.close();
+  });
+
+  it("stops growing at its size limit, but can be emptied", async () => {
+    const store = await openStoreLmdb({ dir: freshDir(), identity: "i", sizeBytesMax: 200_000 });
+    let code = "none";
+    for (let at = 0; at < 100 && code === "none"; at++) {
+      code = codeOf(() => put(store, `key ${at}`, new Uint8Array(20_000)));
+      let done = false;
+      store.flush(() => {
+        done = true;
+      });
+      await until(() => done);
+    }
+    expect(code).toBe("too-large");
+    store.write([{ kind: "deleteRange", from: "", to: "\x7f" }]);
+    expect(keys(store)).toEqual([]);
+    await store.close();
+  });
+
+  it("that cannot commit fails for good, once", async () => {
+    const store = withCommit(() => Promise.reject(new Error("MDB_PANIC")));
+    const failures: StoreError[] = [];
+    store.onFailure((error) => failures.push(error));
+    put(store, "a");
+    store.flush(() => expect.unreachable("reported as durable"));
+    await until(() => failures.length > 0);
+    expect([failures[0]?.code, failures[0]?.message]).toEqual(["io", expect.stringContaining("MDB_PANIC")]);
+    expect(codeOf(() => put(store, "b"))).toBe("io");
+    await store.close();
+    expect(failures.length).toBe(1);
+  });
+
+  it("answers a flush after the commit that has its batches, not after the one that was under way", async () => {
+    const commits: (() => void)[] = [];
+    const store = withCommit((commit) => new Promise<void>((resolve) => commits.push(resolve)).then(commit));
+    const answered: string[] = [];
+    put(store, "a");
+    store.flush(() => answered.push("a"));
+    await until(() => commits.length === 1);
+    put(store, "b");
+    store.flush(() => answered.push("b"));
+    expect(keys(store)).toEqual(["a", "b"]);
+    expect(store.get("a")).toEqual(Buffer.from("a"));
+    commits[0]?.();
+    await until(() => commits.length === 2);
+    expect(answered).toEqual(["a"]);
+    commits[1]?.();
+    await until(() => answered.length === 2);
+    await store.close();
+  });
+});
+
+/** A store whose commits go through `via`. */
+function withCommit(via: (commit: () => Promise<boolean>) => Promise<unknown>): Store {
+  const dir = freshDir();
+  const root = open({ path: dir, noSubdir: false, encoding: "binary", overlappingSync: false });
+  const state = root.openDB<Uint8Array, string>({ name: "state", encoding: "binary" });
+  const proxy = new Proxy(state, {
+    get: (target, name) => {
+      if (name === "batch") return (changes: () => void) => via(() => target.batch(changes));
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+  return new LmdbStore({ dir, root, state: proxy, pendingBytesMax: 1e6, sizeBytesMax: 1e9 });
+}

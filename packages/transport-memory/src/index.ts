@@ -1,0 +1,2 @@
+export * from "./memory-bus.ts";
+export type { Network } from "./network.ts";

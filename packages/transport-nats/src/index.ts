@@ -1,0 +1,2 @@
+export type { NatsReport } from "./dialer.ts";
+export { openTransportNats, type TransportNatsOptions } from "./transport-nats.ts";
