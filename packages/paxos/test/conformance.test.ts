@@ -1,0 +1,12 @@
+import { consensusConformance } from "@halon/consensus/conformance";
+import { Paxos } from "@halon/paxos";
+import { describe, expect, it } from "vitest";
+
+consensusConformance(
+  { describe, it, expect },
+  {
+    make: (self, membership) => new Paxos({ group: "g", self, membership }),
+    patienceMs: 10_000,
+    paceMs: 300,
+  },
+);
