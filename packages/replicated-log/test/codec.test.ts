@@ -1,0 +1,121 @@
+import {
+  COMMANDS_MAX,
+  decodeReply,
+  decodeSubmit,
+  encodeReply,
+  encodeSubmit,
+  LogCodecError,
+  type Outcome,
+  RESULT_BYTES_MAX,
+} from "@halon/replicated-log";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeDecree, decodeSession, encodeDecree, encodeSession } from "../src/codec.ts";
+import { command } from "./commands.ts";
+
+/** Bytes as they come off the wire are Buffers, views on the frame. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return [...value];
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
+}
+
+const whole = fc.maxSafeNat();
+const payload = fc.uint8Array({ maxLength: 40 });
+const someCommand = fc.record({
+  kind: fc.constantFrom("register" as const, "update" as const, "idempotent" as const, "read" as const),
+  session: whole,
+  seq: whole,
+  lowest: whole,
+  payload,
+});
+const someOutcome: fc.Arbitrary<Outcome> = fc.oneof(
+  fc.record({ kind: fc.constant("result" as const), result: payload }),
+  fc.record({ kind: fc.constant("notLeader" as const), leader: fc.constantFrom("station-1", "b", undefined) }),
+  fc.record({ kind: fc.constantFrom("unknown" as const, "busy" as const) }),
+  fc.record({
+    kind: fc.constant("refused" as const),
+    code: fc.constantFrom("too-large", "session-unknown", "answered", "window", "malformed"),
+    message: fc.string(),
+  }),
+);
+
+function thrown(decode: () => unknown): unknown {
+  try {
+    decode();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe("codec", () => {
+  it("brings commands, decrees, outcomes and sessions there and back", () => {
+    fc.assert(
+      fc.property(fc.array(someCommand, { maxLength: 8 }), fc.nat(1000), (commands, elapsedMs) => {
+        expect(plain(decodeSubmit(encodeSubmit(commands)))).toEqual(plain(commands));
+        expect(plain(decodeDecree(encodeDecree({ elapsedMs, commands })))).toEqual(plain({ elapsedMs, commands }));
+      }),
+    );
+    fc.assert(
+      fc.property(fc.array(someOutcome, { maxLength: 8 }), (outcomes) => {
+        expect(plain(decodeReply(encodeReply(outcomes)))).toEqual(plain(outcomes));
+      }),
+    );
+    fc.assert(
+      fc.property(whole, whole, (lowest, used) => {
+        expect(decodeSession(encodeSession({ lowest, used }))).toEqual({ lowest, used });
+      }),
+    );
+  });
+
+  it("takes no bytes for the empty decree", () => {
+    expect(decodeDecree(new Uint8Array(0))).toEqual({ elapsedMs: 0, commands: [] });
+  });
+
+  it("refuses garbage with one kind of error", () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (garbage) => {
+        for (const decode of [decodeSubmit, decodeReply, decodeDecree]) {
+          const error = thrown(() => decode(garbage));
+          if (error === undefined) continue;
+          refused++;
+          expect(error).toBeInstanceOf(LogCodecError);
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(refused).toBeGreaterThan(500);
+  });
+
+  it("refuses what is cut short", () => {
+    const encoded = encodeSubmit([command("read", "x".repeat(50))]);
+    for (let length = 1; length < encoded.byteLength; length++)
+      expect(
+        thrown(() => decodeSubmit(encoded.slice(0, length))),
+        `${length} bytes`,
+      ).toBeInstanceOf(LogCodecError);
+  });
+
+  it("refuses more commands than a message may have, and numbers that are none", () => {
+    const many = Array.from({ length: COMMANDS_MAX + 1 }, () => command("read"));
+    expect(String(thrown(() => decodeSubmit(encodeSubmit(many))))).toContain(`at most ${COMMANDS_MAX}`);
+    // One UPDATE whose session is 2^63.
+    const huge = Uint8Array.of(10, 13, 8, 2, 16, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01);
+    expect(String(thrown(() => decodeSubmit(huge)))).toContain("above 2^53");
+  });
+
+  it("takes a leader that can be no member's name for none", () => {
+    const reply = encodeReply([{ kind: "notLeader", leader: "no such.member >" }]);
+    expect(decodeReply(reply)).toEqual([{ kind: "notLeader", leader: undefined }]);
+  });
+
+  it("keeps a reply within what a bus carries: what is too much is told as unknown", () => {
+    const large: Outcome = { kind: "result", result: new Uint8Array(RESULT_BYTES_MAX) };
+    const reply = encodeReply([large, { kind: "busy" }, large, large, large]);
+    expect(reply.byteLength).toBeLessThan(1024 * 1024);
+    expect(decodeReply(reply).map(({ kind }) => kind)).toEqual(["result", "busy", "result", "result", "unknown"]);
+  });
+});

@@ -1,0 +1,1 @@
+export { type ReplicatorHarness, replicatorConformance, type TestGroup } from "./replicator.ts";

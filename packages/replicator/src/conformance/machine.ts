@@ -1,0 +1,29 @@
+import type { StateMachine } from "@halon/replicated-log";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const bytesOf = (text: string): Uint8Array => encoder.encode(text);
+export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
+
+/** What the suite replicates: all payloads in the order in which they were applied, one key each. */
+export const recorder: StateMachine = {
+  /** Answers its place in the order, counting from 1, and the payload. */
+  apply(payload, state) {
+    const place = state.range({ from: "entry/", to: "entry0" }).length + 1;
+    state.put(`entry/${place.toString().padStart(6, "0")}`, payload);
+    return bytesOf(`${place} ${textOf(payload)}`);
+  },
+  /** `log`: all payloads, joined by commas. `large N`: an answer of so many bytes. Anything else comes back as it is. */
+  query(payload, state) {
+    const question = textOf(payload);
+    if (question === "log")
+      return bytesOf(
+        state
+          .range({ from: "entry/", to: "entry0" })
+          .map(([, value]) => textOf(value))
+          .join(","),
+      );
+    return question.startsWith("large ") ? new Uint8Array(Number(question.slice(6))) : payload;
+  },
+};

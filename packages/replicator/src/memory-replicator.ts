@@ -1,0 +1,52 @@
+import {
+  Applier,
+  type CallOutcome,
+  type Command,
+  ELAPSED_MS_MAX,
+  refuseTooLarge,
+  type StateMachine,
+} from "@halon/replicated-log";
+import type { Cancel, Clock, Store } from "@halon/runtime";
+import type { Replicator, UpdateOptions } from "./replicator.ts";
+
+export interface MemoryReplicatorPorts {
+  readonly clock: Clock;
+  readonly store: Store;
+}
+
+/**
+ * A {@link Replicator} of one, without consensus: for tests of what is built on top. Each call is a decree of its own,
+ * answered in order.
+ */
+export class MemoryReplicator implements Replicator {
+  readonly #ports: MemoryReplicatorPorts;
+  readonly #applier: Applier;
+  #decidedAtMs: number;
+
+  constructor(machine: StateMachine, ports: MemoryReplicatorPorts) {
+    this.#ports = ports;
+    this.#applier = new Applier(ports.store, machine);
+    this.#decidedAtMs = ports.clock.nowMs();
+  }
+
+  update(payload: Uint8Array, _options: UpdateOptions, done: (outcome: CallOutcome) => void): Cancel {
+    return this.#call("idempotent", payload, done);
+  }
+
+  query(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
+    return this.#call("read", payload, done);
+  }
+
+  #call(kind: Command["kind"], payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
+    const { clock } = this.#ports;
+    return clock.at(clock.nowMs(), () => {
+      const refusal = refuseTooLarge(payload);
+      if (refusal !== undefined) return done(refusal);
+      const elapsedMs = Math.min(ELAPSED_MS_MAX, Math.floor(clock.nowMs() - this.#decidedAtMs));
+      this.#decidedAtMs = elapsedMs === ELAPSED_MS_MAX ? clock.nowMs() : this.#decidedAtMs + elapsedMs;
+      const command: Command = { kind, session: 0, seq: 0, lowest: 0, payload };
+      const [outcome] = this.#applier.apply(this.#applier.applied + 1, { elapsedMs, commands: [command] });
+      if (outcome?.kind === "result" || outcome?.kind === "refused") done(outcome);
+    });
+  }
+}

@@ -1,0 +1,19 @@
+import type { CallOutcome } from "@halon/replicated-log";
+import type { Cancel } from "@halon/runtime";
+
+export interface UpdateOptions {
+  /** The command does no harm when applied twice: it needs no session, and is retried without one. */
+  readonly idempotent?: boolean;
+}
+
+/**
+ * A replication group as a simple data store. Commands and queries are bytes whose meaning is the state machine's.
+ * Callbacks come once per call, never from within it, and not after cancelling; a call that is cancelled may have
+ * happened, or happen yet.
+ */
+export interface Replicator {
+  /** Changes the state; retried until there is an answer; applied exactly once unless `idempotent`. */
+  update(payload: Uint8Array, options: UpdateOptions, done: (outcome: CallOutcome) => void): Cancel;
+  /** Reads the state as of some time between call and answer: linearizable. */
+  query(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel;
+}

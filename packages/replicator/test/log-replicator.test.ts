@@ -1,0 +1,98 @@
+import { replicatorConformance } from "@halon/replicator/conformance";
+import { describe, expect, it } from "vitest";
+import { SimulatedGroup } from "./group.ts";
+
+const PATIENCE_MS = 60_000;
+
+replicatorConformance(
+  { describe, it, expect },
+  {
+    async open(machine) {
+      const { world, replicator } = new SimulatedGroup(machine);
+      return {
+        replicator,
+        until: async (condition) => world.until(condition, PATIENCE_MS, "the condition of the test"),
+        close: async () => world.finish(),
+      };
+    },
+  },
+);
+
+const counter = () => {
+  let applied = 0;
+  return {
+    get applied() {
+      return applied;
+    },
+    apply: () => {
+      applied++;
+      return new Uint8Array(0);
+    },
+    query: () => new Uint8Array(0),
+  };
+};
+
+describe("LogReplicator", () => {
+  it("L2 gets its answer over the death of the leader, and is applied once on each member", () => {
+    const machine = counter();
+    const group = new SimulatedGroup(machine);
+    const { world, replicator } = group;
+    world.until(() => group.leader !== undefined, PATIENCE_MS, "somebody leads");
+    const { leader } = group;
+    let done = 0;
+    for (let at = 0; at < 10; at++) replicator.update(new Uint8Array(0), {}, () => done++);
+    world.until(() => machine.applied > 0, PATIENCE_MS, "the leader has applied something");
+    leader?.kill();
+    world.until(() => done === 10, PATIENCE_MS, "all are answered");
+    world.runFor(1_000);
+    expect(machine.applied).toBeGreaterThanOrEqual(20);
+    const before = machine.applied;
+    leader?.start();
+    world.runFor(5_000);
+    expect(machine.applied - before).toBeLessThanOrEqual(10);
+    expect(replicator.waiting).toBe(0);
+  });
+
+  it("counts and drops submissions, messages and replies that mean nothing", () => {
+    const group = new SimulatedGroup(counter());
+    const { world } = group;
+    world.until(() => group.leader !== undefined, PATIENCE_MS, "somebody leads");
+    const member = group.members[0]?.instance?.member;
+    const before = member?.status;
+    group.say("submit.a", Uint8Array.of(255, 255, 255));
+    group.say("to.a.b", Uint8Array.of(1, 2, 3));
+    group.say("to.all.mallory", new Uint8Array(0));
+    world.runFor(100);
+    expect((member?.status.dropped ?? 0) - (before?.dropped ?? 0)).toBe(1);
+    expect((member?.status.refused ?? 0) - (before?.refused ?? 0)).toBe(2);
+    let done = 0;
+    group.replicator.update(new Uint8Array(0), {}, () => done++);
+    world.until(() => done === 1, PATIENCE_MS, "it still answers");
+  });
+
+  it("asks again when a reply means nothing, and counts it", () => {
+    const group = new SimulatedGroup(counter());
+    const { world, replicator } = group;
+    world.until(() => group.leader !== undefined, PATIENCE_MS, "somebody leads");
+    const [first] = group.members;
+    first?.kill();
+    const liar = world.spawn("liar", "app", ({ transport }) => {
+      transport.subscribe("submit.a", {}, ({ respond }) => respond?.(Uint8Array.of(255, 255)));
+      return { stop: () => undefined };
+    });
+    let done = 0;
+    replicator.update(new Uint8Array(0), {}, () => done++);
+    world.until(() => done === 1, PATIENCE_MS, "another member answers");
+    expect(replicator.malformed).toBe(1);
+    expect(liar.state).toBe("running");
+  });
+
+  it("answers nobody when stopped", () => {
+    const group = new SimulatedGroup(counter());
+    let done = 0;
+    group.replicator.update(new Uint8Array(0), {}, () => done++);
+    group.replicator.stop();
+    group.world.runFor(5_000);
+    expect(done).toBe(0);
+  });
+});

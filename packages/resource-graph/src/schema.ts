@@ -1,0 +1,117 @@
+import { GraphError } from "./graph-error.ts";
+import { checkedId, checkedName, type Id, type IdText, RELATIONS_MAX, relationKey, TYPES_MAX } from "./names.ts";
+import type { VertexValue } from "./value.ts";
+
+/** A kind of vertex: its name, which is part of each vertex's identity, and the check of its values. */
+export interface VertexType<N extends string = string, V extends VertexValue = VertexValue> {
+  readonly name: N;
+  /**
+   * The value, or the text of what is wrong with it. What it is given is an object, not null. It sees every value that enters the graph, from the program or
+   * from outside, and what it returns is kept; so `parse(parse(x))` is `parse(x)`. Return fields it does not know
+   * too: they may be a newer version's.
+   */
+  readonly parse: (value: unknown) => V | string;
+  /** `text` as the id of a vertex of this type. Throws `bad-id`. Whether there is such a vertex is another matter. */
+  id(text: string): Id<N>;
+}
+
+/** Some fields of a value, to be set; an optional one that is `undefined` is removed. */
+export type Patch<V extends VertexValue> = {
+  readonly [F in keyof V]?: object extends Pick<V, F> ? V[F] | undefined : V[F];
+};
+
+/** How many edges of a relation a vertex may have at that end. */
+export type Cardinality = "one" | "many";
+
+/** Ends of a relation: `from: "one"` gives each target at most one source, `to: "one"` each source at most one target. */
+export interface RelationEnds<FC extends Cardinality = Cardinality, TC extends Cardinality = Cardinality> {
+  readonly from: FC;
+  readonly to: TC;
+}
+
+/** A kind of edge between two vertex types. */
+export interface Relation<
+  F extends string = string,
+  T extends string = string,
+  FC extends Cardinality = Cardinality,
+  TC extends Cardinality = Cardinality,
+> {
+  readonly name: string;
+  /** Identity, in memory, on the wire and in the store: `From.name.To`, which tells the types even to who knows no such relation. */
+  readonly key: string;
+  readonly from: VertexType<F>;
+  readonly to: VertexType<T>;
+  readonly ends: RelationEnds<FC, TC>;
+}
+
+/** Declares a kind of vertex. Throws `bad-name`. */
+export function vertexType<N extends string, V extends VertexValue>(
+  name: N,
+  parse: (value: unknown) => V | string,
+): VertexType<N, V> {
+  checkedName(name);
+  return Object.freeze({ name, parse, id: (text: IdText<N>) => checkedId(name, text) });
+}
+
+/** Declares a kind of edge. Throws `bad-name`. */
+export function relation<F extends string, T extends string, FC extends Cardinality, TC extends Cardinality>(
+  name: string,
+  from: VertexType<F>,
+  to: VertexType<T>,
+  ends: RelationEnds<FC, TC>,
+): Relation<F, T, FC, TC> {
+  return Object.freeze({ name, key: relationKey(from.name, name, to.name), from, to, ends });
+}
+
+export interface SchemaParts {
+  readonly types: readonly VertexType[];
+  readonly relations: readonly Relation[];
+  /** Types whose vertices are there in their own right. What none of them reaches is garbage. */
+  readonly roots: readonly VertexType[];
+}
+
+/** All that a version of the program knows of the graph. A graph may hold more: what a newer version put there. */
+export class Schema {
+  readonly types: ReadonlyMap<string, VertexType>;
+  /** By key. */
+  readonly relations: ReadonlyMap<string, Relation>;
+  readonly roots: ReadonlySet<string>;
+
+  /** Throws `not-in-schema` for a part that refers to an undeclared one, `exists` for a name declared twice. */
+  constructor({ types, relations, roots }: SchemaParts) {
+    if (types.length > TYPES_MAX || relations.length > RELATIONS_MAX)
+      throw new GraphError("limit", `a schema has at most ${TYPES_MAX} types and ${RELATIONS_MAX} relations`);
+    this.types = unique(types, (type) => type.name);
+    this.relations = unique(relations, (each) => each.key);
+    for (const { from, to } of relations) for (const end of [from, to]) this.checkType(end);
+    for (const root of roots) this.checkType(root);
+    this.roots = new Set(roots.map((root) => root.name));
+  }
+
+  /** Throws `not-in-schema` unless `type` is declared here. */
+  checkType(type: VertexType): void {
+    if (this.types.get(type.name) !== type)
+      throw new GraphError(
+        "not-in-schema",
+        `vertex type ${type.name} is not the one of this schema; add it to its types`,
+      );
+  }
+
+  /** Throws `not-in-schema` unless `each` is declared here. */
+  checkRelation(each: Relation): void {
+    if (this.relations.get(each.key) !== each)
+      throw new GraphError(
+        "not-in-schema",
+        `relation ${each.key} is not the one of this schema; add it to its relations`,
+      );
+  }
+}
+
+function unique<T>(parts: readonly T[], keyOf: (part: T) => string): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const part of parts) {
+    if (map.has(keyOf(part))) throw new GraphError("exists", `${keyOf(part)} is declared twice in a schema`);
+    map.set(keyOf(part), part);
+  }
+  return map;
+}

@@ -1,0 +1,133 @@
+import { halon } from "./gen/halon.js";
+import type { Body, EventPayload, Header, StateCommand, StateResult } from "./messages.ts";
+
+const wire = halon.wire.v1;
+
+/** Version of the messages. A receiver takes its own and the one before. */
+export const SCHEMA_VERSION = 1;
+
+export type ProtoErrorCode = "undecodable" | "schema" | "bodyless" | "number";
+
+/** Bytes that are no message of ours, or of a version that this one does not know. */
+export class ProtoError extends Error {
+  override readonly name = "ProtoError";
+  readonly code: ProtoErrorCode;
+
+  constructor(code: ProtoErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+type Plain = { [field: string]: unknown };
+
+interface MessageType {
+  decode(bytes: Uint8Array): object;
+  encode(message: object): { finish(): Uint8Array };
+  toObject(message: never, options: object): Plain;
+}
+
+const TO_PLAIN = { longs: Number, defaults: true, arrays: true, objects: true, oneofs: true };
+/** Names of the `oneof`s in all our messages; no plain field has such a name. */
+const ONEOFS = ["body", "action"];
+/** Names of the `map` fields: their keys are the sender's own, and could be any word. */
+const MAPS = ["env", "counters"];
+
+/** Generated form -> plain data: a oneof becomes `{ kind, value }` under its name, absent messages are left out. */
+function fold(value: unknown): unknown {
+  if (typeof value === "number" && !Number.isSafeInteger(value))
+    throw new ProtoError("number", `${value} is above 2^53`);
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return value.map(fold);
+  const plain: Plain = {};
+  const source = value as Plain;
+  const taken = ONEOFS.flatMap((oneof) => (typeof source[oneof] === "string" ? [source[oneof]] : []));
+  for (const [field, each] of Object.entries(source)) {
+    if (MAPS.includes(field)) plain[field] = each;
+    else if (ONEOFS.includes(field)) plain[field] = { kind: each, value: fold(source[each as string]) };
+    else if (each !== null && !taken.includes(field)) plain[field] = fold(each);
+  }
+  return plain;
+}
+
+/** The reverse of {@link fold}. */
+function unfold(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return value.map(unfold);
+  const message: Plain = {};
+  for (const [field, each] of Object.entries(value as Plain)) {
+    if (MAPS.includes(field)) message[field] = each;
+    else if (ONEOFS.includes(field) && each !== undefined) {
+      const { kind, value: inner } = each as { kind: string; value: unknown };
+      message[kind] = unfold(inner);
+    } else if (each !== undefined) message[field] = unfold(each);
+  }
+  return message;
+}
+
+function decodeAs(type: MessageType, what: string, bytes: Uint8Array): Plain {
+  try {
+    return fold(type.toObject(type.decode(bytes) as never, TO_PLAIN)) as Plain;
+  } catch (cause) {
+    if (cause instanceof ProtoError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ProtoError("undecodable", `undecodable ${what} of ${bytes.byteLength} bytes: ${why}`, { cause });
+  }
+}
+
+function bodyOf(plain: Plain, what: string): { readonly kind: string; readonly value: unknown } {
+  const { body } = plain as { body?: { kind: string; value: unknown } };
+  if (body === undefined) throw new ProtoError("bodyless", `${what} without a body that this version knows`);
+  return body;
+}
+
+const encodeAs = (type: unknown, message: unknown): Uint8Array =>
+  (type as MessageType).encode(unfold(message) as object).finish();
+
+const decodeVariant = (type: unknown, what: string, bytes: Uint8Array): unknown =>
+  bodyOf(decodeAs(type as MessageType, what, bytes), what);
+
+export interface Message {
+  readonly header: Header;
+  readonly body: Body;
+}
+
+export const encodeMessage = ({ header, body }: Message): Uint8Array =>
+  encodeAs(wire.Envelope, { ...header, schema: SCHEMA_VERSION, body });
+
+/** Bytes fields are views on `bytes`. Throws {@link ProtoError}. */
+export function decodeMessage(bytes: Uint8Array): Message {
+  const plain = decodeAs(wire.Envelope as unknown as MessageType, "envelope", bytes);
+  const { cluster, sender, incarnation, id, traceparent, schema } = plain as unknown as Header & { schema: number };
+  if (schema > SCHEMA_VERSION + 1 || schema < SCHEMA_VERSION - 1 || schema < 1)
+    throw new ProtoError(
+      "schema",
+      `message of schema ${schema}: this version takes ${SCHEMA_VERSION} and its neighbours`,
+    );
+  return { header: { cluster, sender, incarnation, id, traceparent }, body: bodyOf(plain, "envelope") as Body };
+}
+
+export const encodeStateCommand = (command: StateCommand): Uint8Array => encodeAs(wire.StateCommand, { body: command });
+/** Throws {@link ProtoError}. */
+export const decodeStateCommand = (bytes: Uint8Array): StateCommand =>
+  decodeVariant(wire.StateCommand, "state command", bytes) as StateCommand;
+
+export const encodeStateResult = (result: StateResult): Uint8Array => encodeAs(wire.StateResult, { body: result });
+/** Throws {@link ProtoError}. */
+export const decodeStateResult = (bytes: Uint8Array): StateResult =>
+  decodeVariant(wire.StateResult, "state result", bytes) as StateResult;
+
+export const encodeEventPayload = (payload: EventPayload): Uint8Array => encodeAs(wire.EventPayload, { body: payload });
+/** Throws {@link ProtoError}. */
+export const decodeEventPayload = (bytes: Uint8Array): EventPayload =>
+  decodeVariant(wire.EventPayload, "event payload", bytes) as EventPayload;
+
+export const encodeRecordAs = (
+  type: "QueuedEvent" | "Lease" | "Decision" | "NodeCommand",
+  record: object,
+): Uint8Array => encodeAs(wire[type], record);
+/** Throws {@link ProtoError}. */
+export const decodeRecordAs = (
+  type: "QueuedEvent" | "Lease" | "Decision" | "NodeCommand",
+  bytes: Uint8Array,
+): unknown => decodeAs(wire[type] as unknown as MessageType, type, bytes);

@@ -1,0 +1,18 @@
+export {
+  decodeEventPayload,
+  decodeMessage,
+  decodeStateCommand,
+  decodeStateResult,
+  encodeEventPayload,
+  encodeMessage,
+  encodeStateCommand,
+  encodeStateResult,
+  type Message,
+  ProtoError,
+  type ProtoErrorCode,
+  SCHEMA_VERSION,
+} from "./codec.ts";
+export * from "./messages.ts";
+export * from "./post.ts";
+export * from "./records.ts";
+export * from "./subjects.ts";
