@@ -33,19 +33,24 @@ const ONEOFS = ["body", "action"];
 /** Names of the `map` fields: their keys are the sender's own, and could be any word. */
 const MAPS = ["env", "counters"];
 
+/** Which case of its oneof a message has; no message has two oneofs. */
+const caseOf = (source: Plain): unknown => source["body"] ?? source["action"];
+
 /** Generated form -> plain data: a oneof becomes `{ kind, value }` under its name, absent messages are left out. */
 function fold(value: unknown): unknown {
   if (typeof value === "number" && !Number.isSafeInteger(value))
     throw new ProtoError("number", `${value} is above 2^53`);
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(fold);
-  const plain: Plain = {};
   const source = value as Plain;
-  const taken = ONEOFS.flatMap((oneof) => (typeof source[oneof] === "string" ? [source[oneof]] : []));
-  for (const [field, each] of Object.entries(source)) {
+  const chosen = caseOf(source);
+  const plain: Plain = {};
+  for (const field in source) {
+    const each = source[field];
+    if (each === null || field === chosen) continue;
     if (MAPS.includes(field)) plain[field] = each;
     else if (ONEOFS.includes(field)) plain[field] = { kind: each, value: fold(source[each as string]) };
-    else if (each !== null && !taken.includes(field)) plain[field] = fold(each);
+    else plain[field] = typeof each === "string" ? each : fold(each);
   }
   return plain;
 }
@@ -54,13 +59,16 @@ function fold(value: unknown): unknown {
 function unfold(value: unknown): unknown {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(unfold);
+  const source = value as Plain;
   const message: Plain = {};
-  for (const [field, each] of Object.entries(value as Plain)) {
+  for (const field in source) {
+    const each = source[field];
+    if (each === undefined) continue;
     if (MAPS.includes(field)) message[field] = each;
-    else if (ONEOFS.includes(field) && each !== undefined) {
+    else if (ONEOFS.includes(field)) {
       const { kind, value: inner } = each as { kind: string; value: unknown };
       message[kind] = unfold(inner);
-    } else if (each !== undefined) message[field] = unfold(each);
+    } else message[field] = typeof each === "object" ? unfold(each) : each;
   }
   return message;
 }

@@ -22,7 +22,8 @@ type Long = NonNullable<halon.paxos.v1.IBallot["round"]>;
 const toWire = (value: number): Long => value as unknown as Long;
 
 function fromWire(value: Long | null | undefined, field: string): number {
-  const number = Number(value?.toString() ?? 0);
+  // A plain number for a field that is absent. What is above 2^53 is no safe integer when rounded, either.
+  const number = typeof value === "object" ? (value?.toNumber() ?? 0) : Number(value ?? 0);
   if (!Number.isSafeInteger(number)) throw new PaxosCodecError(`${field} is ${String(value)}: above 2^53`);
   return number;
 }

@@ -11,7 +11,18 @@ import {
   ReplicatedLog,
   type StateMachine,
 } from "@halon/replicated-log";
-import { type Clock, Driver, type DriverOutput, fraction, type Journal, type Random, type Store } from "@halon/runtime";
+import {
+  type Clock,
+  Driver,
+  type DriverOutput,
+  fraction,
+  type Journal,
+  type JournalRecord,
+  type Random,
+  type Store,
+  StoreError,
+} from "@halon/runtime";
+import { ApplyGate } from "./apply-gate.ts";
 
 export interface LogMemberPorts {
   readonly clock: Clock;
@@ -34,9 +45,13 @@ export interface LogMemberOptions {
 
 /** Submissions without a reply; further ones are answered `busy`. */
 const SUBMISSIONS_MAX = 16_384;
+/** Decrees that may wait for the disk of the store. Further ones end this member: it starts again and learns them then. */
+const HELD_MAX = 262_144;
+const READ_BYTES = 64 * 1024;
 const RESTORE_BYTES = 8 * 1024 * 1024;
 
 type Perform = Exclude<LogOutput, DriverOutput>;
+type Applying = Extract<Perform, { kind: "apply" | "read" }>;
 
 /** One member of a replication group: binds the log's core and the state machine to clock, journal, store and network. */
 export class LogMember {
@@ -46,6 +61,9 @@ export class LogMember {
   readonly #applier: Applier;
   readonly #driver: Driver<LogInput, Perform & { readonly afterPersist?: boolean }>;
   readonly #replies = new Map<number, (outcomes: readonly Outcome[]) => void>();
+  readonly #gate: ApplyGate;
+  /** In order. Invariant: empty while the gate is open. */
+  #held: Applying[] = [];
   #token = 0;
   #malformed = 0;
 
@@ -54,6 +72,7 @@ export class LogMember {
     this.#options = options;
     this.#log = new ReplicatedLog(options.consensus, { self: options.self });
     this.#applier = new Applier(ports.store, options.machine);
+    this.#gate = new ApplyGate(ports.store, () => this.#applyHeld());
     const { clock, random, journal } = ports;
     this.#driver = new Driver({ core: this.#log, clock, random, journal, perform: (output) => this.#perform(output) });
   }
@@ -108,6 +127,7 @@ export class LogMember {
   stop(): void {
     this.#driver.stop();
     this.#replies.clear();
+    this.#held = [];
   }
 
   #perform(output: Perform): void {
@@ -117,21 +137,13 @@ export class LogMember {
           this.#driver.complete({ kind: "message", from: this.#options.self, bytes: output.bytes });
         else this.#ports.send(output.to, output.bytes);
         return;
-      case "apply": {
-        const outcomes = this.#applier.apply(output.number, output.decree);
-        this.#driver.complete({ kind: "applied", number: output.number, outcomes });
-        this.#options.onApplied?.(output.number);
-        return;
-      }
+      case "apply":
+      case "read":
+        return this.#gate.isOpen ? this.#advance(output) : this.#hold(output);
       case "reply": {
         const reply = this.#replies.get(output.token);
         this.#replies.delete(output.token);
         reply?.(output.outcomes);
-        return;
-      }
-      case "read": {
-        const records = output.seqs.map((seq) => this.#read(seq));
-        this.#driver.complete({ kind: "records", token: output.token, records });
         return;
       }
       case "leader":
@@ -142,10 +154,42 @@ export class LogMember {
     }
   }
 
-  #read(seq: number): Uint8Array {
-    const [record] = this.#ports.journal.read(seq, 1);
-    if (record === undefined)
-      throw new Error(`journal record ${seq} is gone: the journal was cut behind this member's back`);
-    return record.bytes;
+  /** Reads too: what is read from the journal is to be applied, so that nothing is read ahead of the disk. */
+  #hold(output: Applying): void {
+    if (this.#held.length >= HELD_MAX)
+      throw new StoreError("busy", `${HELD_MAX} decrees wait for the disk of the store`);
+    this.#held.push(output);
+  }
+
+  #applyHeld(): void {
+    const held = this.#held;
+    let count = 0;
+    while (count < held.length && this.#gate.isOpen) this.#advance(held[count++] as Applying);
+    // Stopped meanwhile, all is forgotten.
+    if (this.#held === held) this.#held = held.slice(count);
+  }
+
+  #advance(output: Applying): void {
+    if (output.kind === "read") {
+      return this.#driver.complete({ kind: "records", token: output.token, records: this.#read(output.seqs) });
+    }
+    const { number, decree } = output;
+    const outcomes = this.#applier.apply(number, decree);
+    this.#gate.note(decree);
+    this.#driver.complete({ kind: "applied", number, outcomes });
+    this.#options.onApplied?.(number);
+  }
+
+  /** Seqs that follow each other, as they mostly do, are read together. */
+  #read(seqs: readonly number[]): readonly Uint8Array[] {
+    let piece: readonly JournalRecord[] = [];
+    return seqs.map((seq) => {
+      const first = piece[0]?.seq ?? seq;
+      if (piece[seq - first] === undefined) piece = this.#ports.journal.read(seq, READ_BYTES);
+      const record = piece[seq - (piece[0]?.seq ?? seq)];
+      if (record?.seq !== seq)
+        throw new Error(`journal record ${seq} is gone: the journal was cut behind this member's back`);
+      return record.bytes;
+    });
   }
 }

@@ -53,6 +53,20 @@ describe("LogReplicator", () => {
     expect(replicator.waiting).toBe(0);
   });
 
+  it("a group whose journals are longer than what is read at a time takes up where it was", () => {
+    const group = new SimulatedGroup(counter());
+    const { world, replicator } = group;
+    let done = 0;
+    for (let at = 0; at < 50; at++) replicator.update(new Uint8Array(250_000).fill(at), {}, () => done++);
+    world.until(() => done === 50, PATIENCE_MS, "all are applied");
+    for (const member of group.members) member.kill();
+    for (const member of group.members) member.start();
+    replicator.update(new Uint8Array(0), {}, () => done++);
+    world.until(() => done === 51, PATIENCE_MS, "it goes on");
+    const applied = (): number[] => group.members.map(({ instance }) => instance?.member.status.applied ?? 0);
+    world.until(() => new Set(applied()).size === 1, PATIENCE_MS, "all have applied the same");
+  });
+
   it("counts and drops submissions, messages and replies that mean nothing", () => {
     const group = new SimulatedGroup(counter());
     const { world } = group;

@@ -22,6 +22,11 @@ export interface LmdbStoreParts {
   readonly sizeBytesMax: number;
 }
 
+/** A batch that nobody waits for waits so long for others. */
+const COMMIT_DELAY_MS = 20;
+/** Unless so much has gathered. */
+const COMMIT_BYTES = 1024 * 1024;
+
 /**
  * A {@link Store} on LMDB. Batches are collected in an overlay; while one overlay is being committed, as one transaction,
  * the next is filled. Reads look at the filling one, then the one under way, then the database.
@@ -31,7 +36,8 @@ export class LmdbStore implements Store {
   #filling = new Overlay();
   /** Being committed; undefined when nothing is. */
   #underWay: Overlay | undefined;
-  #commitAsked = false;
+  /** When the next commit begins, and how to call that off; undefined when none was asked for. */
+  #commit: { readonly isSoon: boolean; readonly cancel: () => void } | undefined;
   #writtenCount = 0;
   /** Batches in the database. Invariant: durableCount <= writtenCount. */
   #durableCount = 0;
@@ -165,17 +171,30 @@ export class LmdbStore implements Store {
     for (const key of this.#parts.state.getKeys(rangeOf(from, to))) yield [key, NO_BYTES];
   }
 
-  /** After this turn, so that all its batches go in one transaction. */
+  /**
+   * After this turn when somebody waits for it or much has gathered, else a little later: what is written on and on shares a
+   * transaction and a sync, and leaves the disk to the journal.
+   */
   #askCommit(): void {
-    if (this.#commitAsked || this.#underWay !== undefined) return;
-    this.#commitAsked = true;
-    setImmediate(() => {
-      this.#commitAsked = false;
-      this.#commit();
-    });
+    if (this.#underWay !== undefined) return;
+    const isWaited = this.#flushes.length > 0 || this.#idle !== undefined;
+    const isSoon = isWaited || this.#filling.bytesCount >= COMMIT_BYTES;
+    if (this.#commit !== undefined && (this.#commit.isSoon || !isSoon)) return;
+    this.#commit?.cancel();
+    const begin = (): void => {
+      this.#commit = undefined;
+      this.#begin();
+    };
+    if (isSoon) {
+      const immediate = setImmediate(begin);
+      this.#commit = { isSoon, cancel: () => clearImmediate(immediate) };
+    } else {
+      const timer = setTimeout(begin, COMMIT_DELAY_MS);
+      this.#commit = { isSoon, cancel: () => clearTimeout(timer) };
+    }
   }
 
-  #commit(): void {
+  #begin(): void {
     const overlay = this.#filling;
     const count = this.#writtenCount;
     if (overlay.size === 0) {

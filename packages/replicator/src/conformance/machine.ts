@@ -10,7 +10,9 @@ export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 export const recorder: StateMachine = {
   /** Answers its place in the order, counting from 1, and the payload. */
   apply(payload, state) {
-    const place = state.range({ from: "entry/", to: "entry0" }).length + 1;
+    const last = state.get("count");
+    const place = last === undefined ? 1 : Number(textOf(last)) + 1;
+    state.put("count", bytesOf(`${place}`));
     state.put(`entry/${place.toString().padStart(6, "0")}`, payload);
     return bytesOf(`${place} ${textOf(payload)}`);
   },

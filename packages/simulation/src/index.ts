@@ -1,0 +1,13 @@
+export * from "./chance.ts";
+export * from "./faults.ts";
+export type { Files } from "./files.ts";
+export * from "./invariant.ts";
+export * from "./linearizability.ts";
+export type { Machine, MachineOptions } from "./machine.ts";
+export * from "./network.ts";
+export type { Instance, ProcessPorts, SimulatedProcess } from "./process.ts";
+export * from "./simulate.ts";
+export * from "./storm.ts";
+export * from "./timeline.ts";
+export * from "./trace.ts";
+export * from "./world.ts";

@@ -1,0 +1,11 @@
+export { AGENT_DEFAULTS, agentConfigOf, definition, type OwnService } from "./config.ts";
+export type { CoordinatorConfig } from "./core/activation.ts";
+export { AgentCore, type AgentCoreConfig } from "./core/agent-core.ts";
+export type { AgentInput, AgentOutput } from "./core/agent-io.ts";
+export type { AgentState } from "./core/agent-state.ts";
+export { ExclusiveRight, RIGHT_DEFAULTS, type RightConfig } from "./core/exclusive-right.ts";
+export { ProcessDriver, type ProcessDriverOptions } from "./driver/process-driver.ts";
+export * from "./instance-driver.ts";
+export { type Agent, type AgentConfig, type AgentPorts, createAgent } from "./service.ts";
+export { StateFile, type StateFileOptions } from "./state/state-file.ts";
+export type { StateStore } from "./state/state-store.ts";
