@@ -31,11 +31,17 @@ const tool = (name) => join(modules, ".bin", name);
 const program = (entry, does, first = []) => ({ does, run: (args) => become(entry, [...first, ...args]) });
 
 const commands = {
+  start: program(
+    "packages/local-cluster/dist/main.js",
+    "run a whole cluster on this machine, or tell the one that runs: --demo, kill TARGET, status, stop, --help",
+  ),
   test: program(
     "node_modules/vitest/vitest.mjs",
     "run the tests; arguments go to vitest: --project unit, a path, -t NAME",
     ["run"],
   ),
+  sim: program("test/dist/simulation/main.js", "simulate the whole system: --seed S [--trace], --runs N, --model NAME"),
+  bench: program("test/dist/bench/main.js", "measure: log [--seconds N] [--json]"),
   check: {
     does: "types, lint, format, architecture, dead code; writes nothing; arguments name the checkers to run",
     run: check,

@@ -1,0 +1,2 @@
+export * from "./eq-tracker.ts";
+export * from "./tracker-core.ts";

@@ -1,0 +1,75 @@
+import { EqTracker } from "@halon/eq-tracker";
+import { type Directory, Post, subjectsOf } from "@halon/proto";
+import { type Random, VirtualClock } from "@halon/runtime";
+import { MemoryBus } from "@halon/transport-memory";
+import { describe, expect, it } from "vitest";
+
+const random: Random = { u32: () => 7 };
+
+/** A station that tells `directory()`, and a tracker. */
+function setup(directory: () => Directory) {
+  const clock = new VirtualClock();
+  const bus = new MemoryBus({ clock, random });
+  const open = (name: string): Post => new Post(bus.open(name), random, { cluster: "east", sender: name });
+  const station = open("station-1.station-replica");
+  station.subscribe(subjectsOf("east").directory, "directoryRequest", ({ respond }) =>
+    respond?.({ kind: "directory", value: directory() }),
+  );
+  const tracker = new EqTracker({ clock, random, post: open("user-1.node-agent") });
+  return { clock, bus, tracker };
+}
+
+describe("eq tracker", () => {
+  it("follows the directory, and tells late listeners what is known", () => {
+    let transponders: readonly string[] = [];
+    const { clock, tracker } = setup(() => ({
+      stations: ["station-1"],
+      leader: "station-1",
+      transponders,
+      monitors: ["m-1"],
+    }));
+    const seen: string[] = [];
+    tracker.onChange(({ leader, transponders: names }) => seen.push([leader, ...names].join()));
+    expect(seen).toEqual([]);
+    clock.runUntil(10);
+    transponders = ["t-1"];
+    clock.runUntil(1_000);
+    expect(seen).toEqual(["station-1"]);
+    tracker.refresh();
+    clock.runUntil(1_010);
+    expect(seen).toEqual(["station-1", "station-1,t-1"]);
+    tracker.onChange(({ monitors }) => seen.push(monitors.join()));
+    expect(seen.at(-1)).toBe("m-1");
+  });
+
+  it("outlives the absence of stations", () => {
+    const { clock, bus, tracker } = setup(() => ({
+      stations: ["station-1"],
+      leader: "",
+      transponders: [],
+      monitors: [],
+    }));
+    bus.stop();
+    clock.runUntil(20_000);
+    expect(tracker.directory.stations).toEqual([]);
+    bus.start();
+    clock.runUntil(21_000);
+    expect(tracker.directory.stations).toEqual(["station-1"]);
+  });
+
+  it("passes on no name that cannot stand in a subject", () => {
+    const { clock, tracker } = setup(() => ({
+      stations: ["station-1", "a.b"],
+      leader: "*",
+      transponders: ["", "t-1", "t 2"],
+      monitors: [">", "m-1"],
+    }));
+    clock.runUntil(10);
+    expect(tracker.directory).toEqual({
+      stations: ["station-1"],
+      leader: "",
+      transponders: ["t-1"],
+      monitors: ["m-1"],
+    });
+  });
+});

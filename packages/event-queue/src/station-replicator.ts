@@ -1,0 +1,33 @@
+import type { EqTracker } from "@halon/eq-tracker";
+import { type Post, subjectsOf } from "@halon/proto";
+import { LogReplicator } from "@halon/replicator";
+import type { Clock, Random } from "@halon/runtime";
+
+export interface StationReplicatorPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly post: Post;
+  /** Tells who the stations are, and who leads. */
+  readonly tracker: EqTracker;
+}
+
+/** The stations as a replicator, wherever they are; calls made before any station is known wait. */
+export function createStationReplicator({ clock, random, post, tracker }: StationReplicatorPorts): LogReplicator {
+  const subjects = subjectsOf(post.cluster);
+  const replicator = new LogReplicator(
+    { members: [] },
+    {
+      clock,
+      random,
+      request: (to, bytes, timeoutMs, done) => {
+        const body = { kind: "submit", value: { bytes } } as const;
+        post.request(subjects.stationSubmit(to), body, "submitReply", timeoutMs, (outcome) => {
+          if (outcome.kind !== "reply") tracker.refresh();
+          done(outcome.kind === "reply" ? outcome.value.bytes : undefined);
+        });
+      },
+    },
+  );
+  tracker.onChange(({ stations, leader }) => replicator.follow(stations, leader === "" ? undefined : leader));
+  return replicator;
+}
