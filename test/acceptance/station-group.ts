@@ -58,7 +58,7 @@ export class StationProcess {
   start(flags: Readonly<Record<string, string>> = {}): void {
     if (this.#child !== undefined) throw new Error(`${this.node} runs already`);
     const own = { "--cluster": CLUSTER, "--node": this.node, "--state-dir": this.dir, "--nats-url": this.#url };
-    const args = Object.entries({ ...own, ...flags }).flat();
+    const args = Object.entries({ ...own, "--api-address": "off", ...flags }).flat();
     const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     const keep = (text: string): void => {
       this.output = (this.output + text).slice(-OUTPUT_CHARS_MAX);

@@ -14,6 +14,8 @@ import { Producers } from "./producers.ts";
 export const EVENT_BYTES_MAX = 192 * 1024;
 /** Events that may wait to be consumed; further ones are answered `full`, and their producers hold them. */
 export const EVENTS_MAX = 100_000;
+/** Events read from the store at a time. */
+const PIECE_EVENTS = 64;
 /** Bytes of events given out at a time. */
 const PAGE_BYTES_MAX = 384 * 1024;
 
@@ -86,10 +88,17 @@ export function consume(state: Transaction, positions: readonly number[]): void 
 export function eventsAfter(view: View, after: number, limit: number): readonly QueuedEvent[] {
   const events: QueuedEvent[] = [];
   let bytes = 0;
-  for (const [, value] of view.range({ from: keyOf(after + 1), to: END, limit })) {
-    bytes += value.byteLength;
-    if (events.length > 0 && bytes > PAGE_BYTES_MAX) break;
-    events.push(decodeQueuedEvent(value));
+  // By pieces: many of the largest events would fill the memory before the first is looked at.
+  for (let from = keyOf(after + 1); events.length < limit; ) {
+    const piece = view.range({ from, to: END, limit: Math.min(PIECE_EVENTS, limit - events.length) });
+    for (const [, value] of piece) {
+      bytes += value.byteLength;
+      if (events.length > 0 && bytes > PAGE_BYTES_MAX) return events;
+      events.push(decodeQueuedEvent(value));
+    }
+    const last = events.at(-1);
+    if (last === undefined || piece.length < PIECE_EVENTS) return events;
+    from = keyOf(last.position + 1);
   }
   return events;
 }

@@ -36,7 +36,15 @@ export async function openStoreLmdb(options: LmdbStoreOptions): Promise<LmdbStor
     mkdirSync(dir, { recursive: true });
     assertLmdbFile(dir);
     // `noSubdir` would else depend on whether the name has a dot; `overlappingSync` would report commits before the sync.
-    root = open({ path: dir, noSubdir: false, overlappingSync: false, encoding: "binary", maxDbs: 2 });
+    // `eventTurnBatching` would keep a transaction open until the next turn: a process that exits before that hangs for ever.
+    root = open({
+      path: dir,
+      noSubdir: false,
+      overlappingSync: false,
+      eventTurnBatching: false,
+      encoding: "binary",
+      maxDbs: 2,
+    });
     const state: State = root.openDB({ name: "state", encoding: "binary" });
     identify(root, state, options);
     return new LmdbStore({

@@ -1,0 +1,4 @@
+export * from "./api-error.ts";
+export { type ApiServer, type ApiServerOptions, REQUEST_BYTES_MAX, SERVICE, serveApi } from "./api-server.ts";
+export { HANDLE_MS_MAX, type HandlerPorts, Handlers } from "./handlers.ts";
+export { openHandlers, type StationAccess } from "./open-handlers.ts";

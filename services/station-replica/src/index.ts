@@ -1,0 +1,5 @@
+export * from "./coordinator-state.ts";
+export * from "./founding.ts";
+export * from "./identity.ts";
+export * from "./service.ts";
+export * from "./station-state.ts";

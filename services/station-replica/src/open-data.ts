@@ -1,0 +1,75 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { type FileJournal, openJournalFile } from "@halon/journal-file";
+import { JournalError, type Store, StoreError } from "@halon/runtime";
+import { openStoreLmdb } from "@halon/store-lmdb";
+import { JOURNAL_DIR, STORE_DIR } from "./founding.ts";
+import { type Expected, formatIdentity, type Identity, IdentityError, readIdentity } from "./identity.ts";
+
+export type Data =
+  | {
+      readonly kind: "opened";
+      readonly identity: Identity;
+      readonly journal: FileJournal;
+      readonly store: Store;
+      /** Why the applied state was thrown away: it is rebuilt from the journal. */
+      readonly rebuilt: string | undefined;
+    }
+  /** The memory of earlier promises is gone: this station must not vote. */
+  | { readonly kind: "lost"; readonly why: string }
+  /** Somebody else's directory, which a person has to sort out. */
+  | { readonly kind: "foreign"; readonly why: string };
+
+/** Says what is wrong with the applied state in the data directory, or nothing. */
+export type CheckStore = (dir: string, identity: Identity) => Promise<string | undefined>;
+
+/**
+ * Opens a station's data directory. What restarting can cure (a disk that fails, a directory still in use) is thrown, as
+ * {@link JournalError} or {@link StoreError}.
+ */
+export async function openData(dir: string, expected: Expected, check: CheckStore): Promise<Data> {
+  let journal: FileJournal | undefined;
+  try {
+    const identity = readIdentity(dir, expected);
+    journal = await openJournalFile({
+      dir: join(dir, JOURNAL_DIR),
+      identity: formatIdentity(identity),
+      mode: "existing",
+    });
+    return { kind: "opened", identity, journal, ...(await openStore(dir, identity, check)) };
+  } catch (error) {
+    await journal?.close();
+    if (error instanceof IdentityError)
+      return { kind: error.code === "foreign" ? "foreign" : "lost", why: error.message };
+    if ((error instanceof JournalError || error instanceof StoreError) && error.code === "foreign")
+      return { kind: "foreign", why: error.message };
+    if (error instanceof JournalError && ["damaged", "missing", "version"].includes(error.code))
+      return { kind: "lost", why: lostJournal(dir, error) };
+    throw error;
+  }
+}
+
+const lostJournal = (dir: string, { message }: JournalError): string =>
+  `${message}. So ${dir} has lost promises that this station made: it does not vote with it; the others go on while they ` +
+  "are a majority. Restore the directory as it was when the station last ran, or leave this station off";
+
+/** Nothing is in the applied state alone: what is wrong with it is thrown away. */
+async function openStore(
+  dir: string,
+  identity: Identity,
+  check: CheckStore,
+): Promise<{ readonly store: Store; readonly rebuilt: string | undefined }> {
+  const path = join(dir, STORE_DIR);
+  const open = (): Promise<Store> => openStoreLmdb({ dir: path, identity: formatIdentity(identity) });
+  let rebuilt = await check(dir, identity);
+  if (rebuilt === undefined) {
+    try {
+      return { store: await open(), rebuilt };
+    } catch (error) {
+      if (!(error instanceof StoreError) || !["damaged", "version"].includes(error.code)) throw error;
+      rebuilt = error.message;
+    }
+  }
+  rmSync(path, { recursive: true, force: true });
+  return { store: await open(), rebuilt };
+}

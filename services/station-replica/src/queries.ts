@@ -1,0 +1,126 @@
+import { eventsAfter, queuedCount } from "@halon/event-queue";
+import type { Page, PageEntry, Query, QueryBody, QueryReplyBody, StationStatus } from "@halon/proto";
+import type { LogMember } from "@halon/replicator";
+import type { Cancel, Clock, Store } from "@halon/runtime";
+import { readLease } from "./coordinator-state.ts";
+
+/** Queries that may wait for events or for the log to go on; a further one is refused. */
+export const WAITING_MAX = 256;
+/** Longest that a query waits. */
+export const WAIT_MS_MAX = 5_000;
+const PAGE_ENTRIES_MAX = 2_048;
+/** Entries read from the store at a time. */
+const PIECE_ENTRIES = 64;
+const PAGE_BYTES_MAX = 512 * 1024;
+const EVENTS_MAX = 1_024;
+
+type Answer = (reply: { applied: number; logTimeMs: number; body: QueryReplyBody }) => void;
+
+interface Waiting {
+  readonly query: Query;
+  readonly answer: Answer;
+  readonly cancel: Cancel;
+}
+
+export interface QueriesPorts {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly member: Pick<LogMember, "status">;
+  readonly status: () => Omit<StationStatus, "lease" | "eventsQueued">;
+}
+
+/** Answers queries from what this station has applied; those that ask for more wait, a bounded time. */
+export class Queries {
+  readonly #ports: QueriesPorts;
+  readonly #waiting = new Set<Waiting>();
+
+  constructor(ports: QueriesPorts) {
+    this.#ports = ports;
+  }
+
+  ask(query: Query, answer: Answer): void {
+    const body = this.#tryAnswer(query);
+    if (body !== undefined) return this.#reply(answer, body);
+    if (this.#waiting.size >= WAITING_MAX)
+      return this.#reply(answer, { kind: "refused", value: `${WAITING_MAX} queries wait here: ask another station` });
+    const { clock } = this.#ports;
+    const asked = query.body?.kind === "events" ? query.body.value.waitMs : WAIT_MS_MAX;
+    const cancel = clock.at(clock.nowMs() + Math.min(asked, WAIT_MS_MAX), () => {
+      this.#waiting.delete(waiting);
+      this.#reply(answer, this.#tooLate(query));
+    });
+    const waiting: Waiting = { query, answer, cancel };
+    this.#waiting.add(waiting);
+  }
+
+  /** Something was applied: whoever waited for it gets it. */
+  onApplied(): void {
+    for (const waiting of this.#waiting) {
+      const body = this.#tryAnswer(waiting.query);
+      if (body === undefined) continue;
+      this.#waiting.delete(waiting);
+      waiting.cancel();
+      this.#reply(waiting.answer, body);
+    }
+  }
+
+  /** Nobody who waits is answered any more. */
+  stop(): void {
+    for (const { cancel } of this.#waiting) cancel();
+    this.#waiting.clear();
+  }
+
+  #reply(answer: Answer, body: QueryReplyBody): void {
+    const { applied, logTimeMs } = this.#ports.member.status;
+    answer({ applied, logTimeMs, body });
+  }
+
+  #tooLate({ body, minApplied }: Query): QueryReplyBody {
+    if (body?.kind === "events" && this.#ports.member.status.applied >= minApplied)
+      return { kind: "events", value: { events: [] } };
+    return { kind: "refused", value: `decree ${minApplied} is not applied here yet: ask again, or another station` };
+  }
+
+  /** `undefined`: not yet. */
+  #tryAnswer({ body, minApplied }: Query): QueryReplyBody | undefined {
+    if (body === undefined) return { kind: "refused", value: "a query of a kind that this version does not know" };
+    if (this.#ports.member.status.applied < minApplied) return undefined;
+    return this.#answerNow(body);
+  }
+
+  #answerNow(body: QueryBody): QueryReplyBody | undefined {
+    const { store, status } = this.#ports;
+    switch (body.kind) {
+      case "page":
+        return { kind: "page", value: pageOf(store, body.value) };
+      case "events": {
+        const limit = Math.max(1, Math.min(body.value.limit, EVENTS_MAX));
+        const events = eventsAfter(store, body.value.after, limit);
+        return events.length === 0 && body.value.waitMs > 0 ? undefined : { kind: "events", value: { events } };
+      }
+      case "lease":
+        return { kind: "lease", value: readLease(store) };
+      case "status":
+        return { kind: "status", value: { ...status(), lease: readLease(store), eventsQueued: queuedCount(store) } };
+      default:
+        return body satisfies never;
+    }
+  }
+}
+
+function pageOf(store: Store, { from, to, limit }: { from: string; to: string; limit: number }): Page {
+  const wanted = Math.max(1, Math.min(limit || PAGE_ENTRIES_MAX, PAGE_ENTRIES_MAX));
+  const entries: PageEntry[] = [];
+  let bytes = 0;
+  // By pieces: a whole page of the largest values would be half a gigabyte.
+  for (let next = from; ; ) {
+    const piece = store.range({ from: next, to, limit: PIECE_ENTRIES });
+    for (const [key, value] of piece) {
+      bytes += key.length + value.byteLength;
+      if (entries.length === wanted || (entries.length > 0 && bytes > PAGE_BYTES_MAX)) return { entries, more: true };
+      entries.push({ key, value });
+    }
+    if (piece.length < PIECE_ENTRIES) return { entries, more: false };
+    next = `${entries.at(-1)?.key} `;
+  }
+}

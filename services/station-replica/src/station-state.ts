@@ -1,0 +1,52 @@
+import { enqueue } from "@halon/event-queue";
+import { decodeStateCommand, encodeStateResult, ProtoError, type StateCommand, type StateResult } from "@halon/proto";
+import type { ApplyContext, StateMachine, Transaction, View } from "@halon/replicated-log";
+import { checkpoint, grantLease } from "./coordinator-state.ts";
+
+/**
+ * The station's state: events, graph, rule instances, outbox, decisions and the coordinator's lease in one key space, so
+ * that a checkpoint is atomic over all of them. Every command does no harm when repeated.
+ */
+export class StationState implements StateMachine {
+  readonly #onLeaseChange: () => void;
+
+  /** `onLeaseChange`: after a command that renewed or granted the lease. */
+  constructor(onLeaseChange: () => void) {
+    this.#onLeaseChange = onLeaseChange;
+  }
+
+  apply(payload: Uint8Array, state: Transaction, context: ApplyContext): Uint8Array {
+    let result: StateResult;
+    try {
+      result = this.#command(decodeStateCommand(payload), state, context);
+    } catch (error) {
+      if (!(error instanceof ProtoError)) throw error;
+      result = { kind: "malformed", value: error.message };
+    }
+    return encodeStateResult(result);
+  }
+
+  /** Reads through the log are of single keys: a key in, its value out, nothing for none. */
+  query(payload: Uint8Array, state: View): Uint8Array {
+    return state.get(new TextDecoder().decode(payload)) ?? new Uint8Array(0);
+  }
+
+  #command(command: StateCommand, state: Transaction, { logTimeMs }: ApplyContext): StateResult {
+    switch (command.kind) {
+      case "enqueue":
+        return { kind: "enqueue", value: { outcomes: enqueue(state, command.value.events, logTimeMs) } };
+      case "grantLease": {
+        const value = grantLease(state, command.value, logTimeMs);
+        if (value.granted) this.#onLeaseChange();
+        return { kind: "lease", value };
+      }
+      case "checkpoint": {
+        const value = checkpoint(state, command.value, logTimeMs);
+        if (value.applied) this.#onLeaseChange();
+        return { kind: "checkpoint", value };
+      }
+      default:
+        return command satisfies never;
+    }
+  }
+}
