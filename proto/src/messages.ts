@@ -215,6 +215,9 @@ export interface NodeUnreachable {
   readonly session: number;
   readonly accusations: readonly Accusation[];
 }
+export interface MonitorUp {
+  readonly monitor: string;
+}
 export interface ClusterSpec {
   readonly json: string;
   readonly prune: boolean;
@@ -226,6 +229,7 @@ export type EventPayload = Variant<{
   nodeUnreachable: NodeUnreachable;
   clusterSpec: ClusterSpec;
   sessionBegun: SessionBegun;
+  monitorUp: MonitorUp;
 }>;
 
 // ---- liveness

@@ -84,6 +84,7 @@ const eventPayload = fc.oneof(
   variant("nodeUnreachable", fc.record({ node: text, session: big, accusations: several(accusation) })),
   variant("clusterSpec", fc.record({ json: text, prune: fc.boolean() })),
   variant("sessionBegun", fc.record({ node: text, agentIncarnation: text, session: big })),
+  variant("monitorUp", fc.record({ monitor: text })),
 );
 
 const stateCommand = fc.oneof(

@@ -39,13 +39,14 @@ class Agent {
   }
 }
 
-/** A station, three monitors past their quiet time, and nodes in session 1. */
+/** A station, three monitors, and nodes that have been given session 1 in their presence. */
 function setup(nodes: readonly string[], monitors = MONITORS) {
   const cluster = new EdgeCluster();
   cluster.station("station-1");
   cluster.runFor(1_500);
   const scribe = new Scribe(cluster, "station-1");
   for (const node of monitors) cluster.monitor(node);
+  cluster.until("they have begun", 3_000, () => scribe.startedMonitors().length === monitors.length);
   scribe.write(Object.fromEntries(nodes.map((node) => [node, { sessions: { 1: monitors } }])));
   const agents = new Map(nodes.map((node) => [node, new Agent(cluster, node, 1)]));
   const agent = (node: string): Agent => agents.get(node) ?? new Agent(cluster, node, 1);
@@ -184,12 +185,19 @@ describe("monitors", () => {
       expect(silentMs).toBeGreaterThan(7_000);
   });
 
-  it("acknowledge nothing for one bound after their start, and count silence from it", () => {
+  it("acknowledge nothing that was given before their start, say so, and count silence from it", () => {
     const { cluster, scribe, agent } = setup(["user-1"]);
+    cluster.runFor(2_000);
     cluster.kill("satellite-1.monitor");
     const startMs = cluster.nowMs;
     cluster.monitor("satellite-1");
-    expect(agent("user-1").heardBy(cluster, 3_000)).toEqual(["satellite-2 1", "satellite-3 1"]);
+    expect(agent("user-1").heardBy(cluster, 20_000)).toEqual(["satellite-2 1", "satellite-3 1"]);
+    expect(scribe.accused()).toEqual([]);
+    expect(scribe.startedMonitors()).toEqual([...MONITORS, "satellite-1"]);
+    agent("user-1").session = 2;
+    expect(agent("user-1").heardBy(cluster)).toEqual(MONITORS.map((name) => `${name} 2`));
+    agent("user-1").session = 1;
+    cluster.runFor(1_000);
     agent("user-1").isSilent = true;
     cluster.until("it accuses", 6_000, () => scribe.accused().includes("satellite-1 user-1/1"));
     const own = scribe

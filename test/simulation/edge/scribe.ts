@@ -66,6 +66,7 @@ export class Scribe {
           roles: [],
           state,
           agentIncarnation: "a",
+          sessionLast: Math.max(0, ...Object.keys(sessions).map(Number)),
           sessions: Object.entries(sessions).map(([session, monitors]) => ({
             session: Number(session),
             monitors,
@@ -95,6 +96,14 @@ export class Scribe {
     return this.events().flatMap(({ event }) => {
       const payload = event?.type === "node-unreachable" ? decodeEventPayload(event.payload) : undefined;
       return payload?.kind === "nodeUnreachable" ? [payload.value] : [];
+    });
+  }
+
+  /** Monitors that have said that they started, in the order of storing. */
+  startedMonitors(): readonly string[] {
+    return this.events().flatMap(({ event }) => {
+      const payload = event?.type === "monitor-up" ? decodeEventPayload(event.payload) : undefined;
+      return payload?.kind === "monitorUp" ? [payload.value.monitor] : [];
     });
   }
 
