@@ -41,7 +41,7 @@ const commands = {
     ["run"],
   ),
   sim: program("test/dist/simulation/main.js", "simulate the whole system: --seed S [--trace], --runs N, --model NAME"),
-  bench: program("test/dist/bench/main.js", "measure: log [--seconds N] [--json]"),
+  bench: program("test/dist/bench/main.js", "measure: log [--seconds N] | recovery [--rounds N]; --json"),
   check: {
     does: "types, lint, format, architecture, dead code; writes nothing; arguments name the checkers to run",
     run: check,

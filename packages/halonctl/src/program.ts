@@ -1,0 +1,136 @@
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { addresses, limit, PAGE_MAX, seconds } from "./arguments.ts";
+import { HalonClient } from "./client.ts";
+import { apply, graph, services, status, submit, type Task } from "./commands.ts";
+import { content } from "./content.ts";
+import { paintFor, type World } from "./terminal.ts";
+
+/** The first of them is where a station listens that was not told otherwise. */
+const ADDRESSES_DEFAULT = "127.0.0.1:15001,127.0.0.1:15002,127.0.0.1:15003";
+const TIMEOUT_S_DEFAULT = 10;
+
+const EXAMPLES = `
+Examples:
+  halonctl status
+  halonctl apply -f cluster.yaml
+  halonctl --json services
+  halonctl graph Instance web/0
+  halonctl events submit disk-failed --payload '{"disk":"sda"}'
+  halonctl --address 10.0.0.1:15001,10.0.0.2:15001 status
+
+Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 no station answers.`;
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+interface GlobalOptions {
+  readonly address?: readonly string[];
+  readonly json?: true;
+  readonly timeout: number;
+}
+
+/** The command line. `fail` is called when a command did what it should, and the outcome is bad. */
+export function program(world: World, fail: () => void): Command {
+  const root = rootCommand(world);
+  /** Runs `work` with a client that is closed whatever comes of it. */
+  const task = async (work: (task: Task) => Promise<void>): Promise<void> => {
+    const { address, json, timeout } = root.opts<GlobalOptions>();
+    const client = new HalonClient({ addresses: address ?? knownAddresses(root, world), timeoutMs: timeout * 1_000 });
+    try {
+      await work({ client, isJson: json === true, paint: paintFor(world.out, world.env), world });
+    } finally {
+      await client.close();
+    }
+  };
+  const statusCommand = root
+    .command("status")
+    .description("the cluster as a station sees it: leader, coordinator, nodes");
+  statusCommand.action(() => task(status));
+
+  const applyCommand = root
+    .command("apply")
+    .description("make the services be what a cluster.yaml says; with any mistake in it nothing changes")
+    .requiredOption("-f, --file <file>", "the file; - for standard input")
+    .option("--prune", "stop services that it does not name", false);
+  applyCommand.action(async ({ file, prune }: { file: string; prune: boolean }) => {
+    const bytes = await content(world, applyCommand, file);
+    await task(async (each) => {
+      if (!(await apply(each, file === "-" ? "stdin" : file, bytes, prune))) fail();
+    });
+  });
+
+  const servicesCommand = root
+    .command("services")
+    .description("services with their instances: where each runs, and how it is");
+  servicesCommand.action(() => task(services));
+
+  const graphCommand = root
+    .command("graph")
+    .description("the resource graph: its types, the vertices of one type, or one vertex with its edges")
+    .argument("[type]", "such as Node, Service, Instance")
+    .argument("[id]", "such as web/0")
+    .option("--after <id>", "vertices behind this id", "")
+    .option("--limit <count>", `vertices at most, up to ${PAGE_MAX}`, limit, PAGE_MAX);
+  graphCommand.action((type = "", id = "", options: { after: string; limit: number }) =>
+    task((each) => graph(each, { type, id, ...options })),
+  );
+
+  eventsCommand(root, world, task);
+  return root;
+}
+
+/** `events submit`. */
+function eventsCommand(
+  root: Command,
+  world: World,
+  task: (work: (task: Task) => Promise<void>) => Promise<void>,
+): void {
+  const submitCommand = root
+    .command("events")
+    .description("events for the coordinator")
+    .command("submit")
+    .description("store an event; done when it is durable: then it reaches the coordinator, whatever dies")
+    .argument("<type>", "1 to 64 of a-z 0-9 . - that begin with a letter")
+    .addOption(new Option("--payload <text>", "what it carries, as text").conflicts("payloadFile"))
+    .option("--payload-file <file>", "what it carries, from a file; - for standard input");
+  submitCommand.action(
+    async (type: string, { payload = "", payloadFile }: { payload?: string; payloadFile?: string }) => {
+      const bytes = payloadFile === undefined ? Buffer.from(payload) : await content(world, submitCommand, payloadFile);
+      await task((each) => submit(each, type, bytes));
+    },
+  );
+}
+
+/** What all commands have in common. */
+function rootCommand(world: World): Command {
+  return new Command("halonctl")
+    .description("Looks at a Halon cluster and tells it what to run. Any station answers.")
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "print this")
+    .addOption(
+      new Option("--address <host:port,…>", "stations, tried in this order; also in HALON_API")
+        .default(undefined, ADDRESSES_DEFAULT)
+        .argParser(addresses),
+    )
+    .option("--json", "print the reply as JSON")
+    .option("--timeout <seconds>", "how long to wait for an answer", seconds, TIMEOUT_S_DEFAULT)
+    .showHelpAfterError("(halonctl --help tells more)")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => world.out.write(text),
+      writeErr: (text) => world.err.write(text.replace(/^error: /, "halonctl: ")),
+    })
+    .addHelpText("after", EXAMPLES);
+}
+
+/** Where to look for stations when the command line does not say. */
+function knownAddresses(root: Command, { env }: World): readonly string[] {
+  const text = env["HALON_API"];
+  try {
+    return addresses(text === undefined || text === "" ? ADDRESSES_DEFAULT : text);
+  } catch (error) {
+    return root.error(`error: variable HALON_API: ${(error as Error).message}`);
+  }
+}
