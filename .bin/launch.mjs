@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The one door to this repository: installs what is missing, builds what has changed, then does what was asked.
 //
-//   npm start · npm test · npm run check | fix | bench | sim          (arguments of the command after `--`)
+//   npm start · npm test · npm run test:compose | check | fix | bench | sim          (arguments of the command after `--`)
 //
 // It imports nothing but Node, as it runs in a bare clone. Syntax and imports are such that old releases of Node get as far
 // as the sentence which refuses them.
@@ -39,6 +39,10 @@ const commands = {
     "node_modules/vitest/vitest.mjs",
     "run the tests; arguments go to vitest: --project unit, a path, -t NAME",
     ["run"],
+  ),
+  "test:compose": program(
+    "test/dist/compose/main.js",
+    "bring docker-compose.yml up, break it, watch it heal, and remove it",
   ),
   sim: program("test/dist/simulation/main.js", "simulate the whole system: --seed S [--trace], --runs N, --model NAME"),
   bench: program("test/dist/bench/main.js", "measure: log [--seconds N] | recovery [--rounds N]; --json"),

@@ -110,7 +110,7 @@ extra: 1
       "6:7 services.web.env.PORT: a text is expected: quote it",
       "7:7 services.web.env.2nd: not a name for a variable: use A-Z a-z 0-9 _, a letter or _ first",
       "8:17 services.web.restarts.max: Too small: expected number to be >=0",
-      '8:26 services.web.restarts.window: unknown key "window": known are max, windowMs',
+      '8:26 services.web.restarts.window: unknown key "window": did you mean windowMs?',
       "9:3 services.a b: not a name for a service: use 1 to 64 characters of A-Z a-z 0-9 _ -",
       "12:5 services.job.command: Too small: expected array to have >=1 items",
       '13:10 services.job.on.0: Invalid option: expected one of "station"|"satellite"|"user"',
@@ -147,10 +147,10 @@ extra: 1
   it("what stands for far more than it says is refused, whatever the way", () => {
     const lists = Array.from(
       { length: 12 },
-      (_, at) => `a${at}: &a${at} [${at === 0 ? "x" : `*a${at - 1}`.repeat(1)}, ${at === 0 ? "x" : `*a${at - 1}`}]`,
+      (_, at) => `a${at}: &a${at} [${at === 0 ? "x" : `*a${at - 1}`}, ${at === 0 ? "x" : `*a${at - 1}`}]`,
     );
     expect(mistakesOf(`${lists.join("\n")}\nservices: *a11\n`).join("\n")).toMatch(/alias/i);
-    expect(mistakesOf("[".repeat(50_000))).toHaveLength(1);
+    expect(mistakesOf("[".repeat(50_000)).length).toBeGreaterThan(0);
     expect(mistakesOf(`services: ${"{a: ".repeat(20_000)}`).length).toBeGreaterThan(0);
     expect(mistakesOf(`# ${"x".repeat(TEXT_CHARS_MAX)}`).join()).toMatch(/characters: at most 131072/);
     const blob = "x".repeat(9_000);

@@ -12,8 +12,8 @@ import { JournalError, RECORD_BYTES_MAX } from "@halon/runtime";
  * is used before the bytes are there to be checked: a flipped bit in it would otherwise let a record in the middle reach
  * beyond the end of the file, and all that follows would pass for a torn write.
  */
-export const FORMAT_VERSION = 1;
-export const SEGMENT_SUFFIX = ".journal";
+const FORMAT_VERSION = 1;
+const SEGMENT_SUFFIX = ".journal";
 export const RECORD_HEAD_BYTES = 20;
 export const IDENTITY_BYTES_MAX = 1_024;
 /** What the first record of a journal follows. */

@@ -89,7 +89,7 @@ export class Broker {
 }
 
 /** True when a NATS server greets on that port of this machine. */
-export function greets(port: number): Promise<boolean> {
+function greets(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     const end = (isGreeted: boolean): void => {

@@ -66,7 +66,7 @@ export async function openFoundation(
 const isFull = (path: string): boolean => existsSync(path) && readdirSync(path).length > 0;
 
 /** What is stored of the cluster in `dir`, `undefined` when there is none. Throws {@link LocalError} when it is damaged. */
-export function readShape(dir: StateDir): Stored | undefined {
+function readShape(dir: StateDir): Stored | undefined {
   let text: string;
   try {
     text = readFileSync(dir.shape, "utf8");

@@ -29,7 +29,7 @@ export function askHealth(port: number, timeoutMs = ANSWER_MS): Promise<HealthAn
 }
 
 /** Any program may answer in its own words: only what ours say is read. */
-export function parseHealth(body: string): HealthAnswer {
+function parseHealth(body: string): HealthAnswer {
   try {
     const { instance, pid } = JSON.parse(body) as Partial<HealthAnswer>;
     return { instance: typeof instance === "string" ? instance : "", pid: typeof pid === "number" ? pid : 0 };

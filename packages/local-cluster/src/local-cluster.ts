@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { parseSpecText } from "@halon/cluster-spec";
+import { mkdirSync } from "node:fs";
 import { encodeEventPayload } from "@halon/proto";
 import { Broker } from "./broker.ts";
 import { Bus } from "./bus.ts";
@@ -16,7 +15,7 @@ import { ProcessTable, signalProcess } from "./process-table.ts";
 import type { StateDir } from "./state-dir.ts";
 import type { StationAnswer } from "./station-asker.ts";
 import { type ClusterView, troubles, viewOf } from "./view.ts";
-import { notYet, until, yes } from "./waiting.ts";
+import { inTime, notYet, until, yes } from "./waiting.ts";
 
 const READY_MS = 60_000;
 const NODES_MS = 30_000;
@@ -132,28 +131,22 @@ export class LocalCluster {
   }
 
   /**
-   * Declares the services in a cluster.yaml, once all nodes can take instances: so they are spread over all of them.
-   * Nodes that do not come up are not waited for without end. Throws {@link LocalError} that lists all mistakes.
+   * Declares services, as {@link readSpec} gives them, once all nodes can take instances: so they are spread over all of
+   * them. Nodes that do not come up are not waited for without end. Throws {@link LocalError}.
    */
-  async apply(file: string, signal?: AbortSignal): Promise<void> {
-    const outcome = parseSpecText(readFileSync(file, "utf8"));
-    if (outcome.kind === "mistakes") {
-      const lines = outcome.mistakes.map(
-        ({ line, column, path, message }) => `${file}:${line}:${column}: ${path}: ${message}`,
-      );
-      throw new LocalError(lines.join("\n"));
-    }
+  async apply(json: string, signal?: AbortSignal): Promise<void> {
     await this.#untilNodesReady(signal).catch((error: unknown) => {
       if (!(error instanceof LocalError)) throw error;
       this.#say(`${error.message}; services are declared without them`);
     });
-    const payload = encodeEventPayload({ kind: "clusterSpec", value: { json: outcome.json, prune: false } });
-    const submitted = this.bus.submit("cluster-spec", payload).outcome;
-    const late = new LocalError(
-      `${file} could not be submitted within ${APPLY_MS / 1_000} s. Look at ${this.dir.logs}`,
-    );
-    const settled = await Promise.race([submitted, rejectAfter(APPLY_MS, late)]);
-    if (settled.kind !== "stored") throw new LocalError(`${file} was not taken: ${JSON.stringify(settled)}`);
+    const payload = encodeEventPayload({ kind: "clusterSpec", value: { json, prune: false } });
+    const { outcome } = this.bus.submit("cluster-spec", payload);
+    const settled = await inTime(outcome, {
+      what: "the services to be declared",
+      deadlineMs: APPLY_MS,
+      lookAt: this.dir.logs,
+    });
+    if (settled.kind !== "stored") throw new LocalError(`the services were not taken: ${JSON.stringify(settled)}`);
   }
 
   async #untilNodesReady(signal?: AbortSignal): Promise<void> {
@@ -223,10 +216,4 @@ function openNodes(
       say(`the agent of ${node} ended (${ended}): it is started again in 1 s`);
   });
   return nodes;
-}
-
-function rejectAfter(ms: number, error: Error): Promise<never> {
-  return new Promise((_, reject) => {
-    setTimeout(() => reject(error), ms).unref();
-  });
 }

@@ -7,6 +7,7 @@ import { findNats } from "./nats-finder.ts";
 import { NATS_PORT_DEFAULT, type StartOptions } from "./options.ts";
 import { hasProcessTable } from "./process-table.ts";
 import { repositoryRoot } from "./root.ts";
+import { readSpec } from "./spec-file.ts";
 import { stateDirAt } from "./state-dir.ts";
 
 /** Also where the agents' own sockets have to find room below it. */
@@ -40,6 +41,7 @@ export async function openCluster(
     throw new LocalError(
       `the state directory ${dir.path} has ${dir.path.length} characters: with at most ${DIR_CHARS_MAX} sockets find room in it, choose another with --state-dir`,
     );
+  const services = readSpec(resolve(root, options.spec));
   const lock = takeLock(dir.lock);
   if (lock.kind === "held")
     throw new LocalError(
@@ -54,11 +56,11 @@ export async function openCluster(
   try {
     const nats = await findNats(finderPorts(say));
     const natsPort = options.natsPort ?? (options.isPortChosen ? await freePort() : NATS_PORT_DEFAULT);
-    const { shape, isFresh, spec } = options;
+    const { shape, isFresh } = options;
     signal?.throwIfAborted();
     cluster = await LocalCluster.open({ root, dir, nats, natsPort, shape, isFresh, say });
     signal?.throwIfAborted();
-    await cluster.apply(resolve(root, spec), signal);
+    await cluster.apply(services, signal);
     return { cluster, close };
   } catch (error) {
     await close();

@@ -5,7 +5,7 @@ import { VERBS, type Verb } from "./verbs.ts";
 
 /** Where nats-server listens unless told otherwise: not 4222, where another may. */
 export const NATS_PORT_DEFAULT = 14_222;
-export const STATE_DIR_DEFAULT = ".halon";
+const STATE_DIR_DEFAULT = ".halon";
 export const SPEC_DEFAULT = "examples/cluster.yaml";
 const LOG_LINES_DEFAULT = 40;
 

@@ -3,6 +3,7 @@ import { LocalError } from "./local-error.ts";
 import { type MarkedProcess, type ProcessTable, signalProcess } from "./process-table.ts";
 
 const POLL_MS = 50;
+const KILL_POLL_MS = 5;
 /** What is killed is gone soon; a process that hangs in the kernel may not be. */
 const KILL_MS_MAX = 5_000;
 
@@ -27,7 +28,7 @@ export async function killAll(table: ProcessTable, which: Which): Promise<number
       throw new LocalError(
         `these cannot be killed: ${left.map(({ node, key, pid }) => `${node}.${key} (${pid})`).join(", ")}`,
       );
-    await wait(killed.size === 0 ? POLL_MS : POLL_MS / 10);
+    await wait(KILL_POLL_MS);
   }
 }
 

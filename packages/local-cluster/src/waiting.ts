@@ -19,7 +19,7 @@ export async function until<Value>(
   options: WaitOptions,
   probe: () => Promise<Probed<Value>> | Probed<Value>,
 ): Promise<Value> {
-  const { what, deadlineMs, lookAt, pollMs = POLL_MS, signal } = options;
+  const { deadlineMs, pollMs = POLL_MS, signal } = options;
   const startMs = performance.now();
   let why = "";
   for (;;) {
@@ -30,9 +30,26 @@ export async function until<Value>(
     if (performance.now() - startMs > deadlineMs) break;
     await wait(pollMs, undefined, signal === undefined ? {} : { signal });
   }
+  throw inVain(options, why);
+}
+
+/** The value, if it comes before the deadline. Rejects with {@link LocalError} when it does not. */
+export async function inTime<Value>(value: Promise<Value>, options: WaitOptions): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(inVain(options, "")), options.deadlineMs);
+  });
+  try {
+    return await Promise.race([value, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function inVain({ what, deadlineMs, lookAt }: WaitOptions, why: string): LocalError {
   const reason = why === "" ? "" : `: ${why}`;
   const hint = lookAt === undefined ? "" : `. Look at ${lookAt}`;
-  throw new LocalError(`waited ${(deadlineMs / 1_000).toFixed(0)} s for ${what} in vain${reason}${hint}`);
+  return new LocalError(`waited ${(deadlineMs / 1_000).toFixed(0)} s for ${what} in vain${reason}${hint}`);
 }
 
 /** What one look came to. */

@@ -66,7 +66,7 @@ export const answerOf = (node: string, role: string, applied: number): StationAn
 });
 
 /** Everything as it should be, or with what is given. */
-export function sightings(changed: Partial<Sightings> = {}): Sightings {
+function sightings(changed: Partial<Sightings> = {}): Sightings {
   return {
     plan: PLAN,
     offNodes: new Set(),

@@ -16,6 +16,7 @@ import { type Foundation, forget, openFoundation } from "../src/founding.ts";
 import { lockHolder, takeLock } from "../src/lock.ts";
 import { follow, tailOf } from "../src/log-tail.ts";
 import { isAlive, marksOf, ownId, statOf } from "../src/process-table.ts";
+import { readSpec } from "../src/spec-file.ts";
 import { stateDirAt } from "../src/state-dir.ts";
 
 let dir = "";
@@ -119,6 +120,20 @@ describe("the socket of a state directory", () => {
     expect(Buffer.byteLength(stateDirAt(long).socket)).toBeLessThanOrEqual(100);
     expect(stateDirAt(long).socket).toBe(stateDirAt(`${long}/`).socket);
     expect(stateDirAt(long).socket).not.toBe(stateDirAt(`${long}y`).socket);
+  });
+});
+
+describe("the services to run", () => {
+  it("are read as they are submitted", () => {
+    writeFileSync(join(dir, "c.yaml"), "services: { a: { command: [x] } }");
+    expect(JSON.parse(readSpec(join(dir, "c.yaml")))).toEqual({ services: { a: { command: ["x"] } } });
+  });
+
+  it("are refused with all mistakes and their places", () => {
+    const file = join(dir, "c.yaml");
+    writeFileSync(file, "services:\n  a: { command: [], instances: -1 }\n");
+    expect(() => readSpec(file)).toThrow(new RegExp(`${file}:2:.*\n${file}:2:`));
+    expect(() => readSpec(join(dir, "none.yaml"))).toThrow(/cannot be read: ENOENT/);
   });
 });
 

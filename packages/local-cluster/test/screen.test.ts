@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { columns } from "../src/columns.ts";
 import { Screen } from "../src/screen.ts";
-import { notYet, until, yes } from "../src/waiting.ts";
+import { inTime, notYet, until, yes } from "../src/waiting.ts";
 
 describe("the screen", () => {
   it("draws in place, only when something changes, and no more than fits", () => {
@@ -33,6 +33,15 @@ describe("waiting", () => {
   it("ends at the deadline with what was waited for, why, and where to look", async () => {
     const waiting = until({ what: "a leader", deadlineMs: 0, lookAt: "x.log" }, () => notYet("2 answer"));
     await expect(waiting).rejects.toThrow("waited 0 s for a leader in vain: 2 answer. Look at x.log");
+  });
+
+  it("takes what comes in time, and says what did not", async () => {
+    expect(await inTime(Promise.resolve(7), { what: "it", deadlineMs: 60_000 })).toBe(7);
+    await expect(inTime(Promise.reject(new Error("no")), { what: "it", deadlineMs: 60_000 })).rejects.toThrow("no");
+    const never = new Promise(() => undefined);
+    await expect(inTime(never, { what: "it", deadlineMs: 0, lookAt: "x.log" })).rejects.toThrow(
+      "for it in vain. Look at x.log",
+    );
   });
 
   it("ends when it is told to", async () => {

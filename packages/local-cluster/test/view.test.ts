@@ -16,6 +16,17 @@ describe("the view of a cluster", () => {
     expect(viewWith({ stations }).leader).toBe("station-2");
   });
 
+  it("takes the lease from the station that has applied most", () => {
+    const old = answerOf("station-1", "follower", 5);
+    const next = answerOf("station-2", "leader", 9);
+    const lease = { epoch: 5, holder: "station-2", checkpoint: 1 };
+    const stations = new Map([
+      ["station-2", { ...next, status: { ...next.status, lease } }],
+      ["station-1", old],
+    ]);
+    expect(viewWith({ stations }).lease).toEqual(lease);
+  });
+
   it("takes no coordinator for one that is paused, or has made no checkpoint yet", () => {
     const paused = PROCESSES.map((each) => (each.key === "coordinator" ? { ...each, isPaused: true } : each));
     expect(viewWith({ processes: paused }).coordinator).toBeUndefined();

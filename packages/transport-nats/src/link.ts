@@ -41,7 +41,7 @@ export interface Link {
  * A ping is sent this often, and the connection given up when it is still unanswered at the next one: a hung server is
  * noticed within twice this time, before three heartbeats of 1 s are missed.
  */
-export const PING_INTERVAL_MS = 700;
+const PING_INTERVAL_MS = 700;
 
 /** Connects. Rejects with the reason when that fails or takes longer than `timeoutMs`. This file alone knows `nats`. */
 export async function openLink(

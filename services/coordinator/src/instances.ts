@@ -44,7 +44,7 @@ const NEW_INSTANCE: InstanceValue = {
 export const instanceId = (service: string, index: number): Id<"Instance"> => Instance.id(`${service}/${index}`);
 
 /** What the agent needs to run the instance. */
-export function specOf(graph: GraphView, id: Id<"Instance">): InstanceSpec {
+function specOf(graph: GraphView, id: Id<"Instance">): InstanceSpec {
   const value = graph.get(Instance, id) as InstanceValue;
   const service = graph.inOne(hasInstance, id) as Id<"Service">;
   const { command, cwd, exclusive, restartsMax, restartWindowMs } = graph.get(Service, service) as ServiceValue;

@@ -1,14 +1,14 @@
 import { type CommandReply, decodeNodeCommand, encodeNodeCommand, type NodeCommand } from "@halon/proto";
 
 /** Commands of one batch job. */
-export const BATCH_COMMANDS_MAX = 256;
+const BATCH_COMMANDS_MAX = 256;
 /** Bytes of one batch job, which is one message; a larger command goes alone. */
-export const BATCH_BYTES_MAX = 512 * 1024;
+const BATCH_BYTES_MAX = 512 * 1024;
 /** Batch jobs under way at a time. */
-export const BATCHES_MAX = 8;
+const BATCHES_MAX = 8;
 /** An unanswered command is sent again after this, doubled up to the second. */
-export const RESEND_MS_MIN = 300;
-export const RESEND_MS_MAX = 2_000;
+const RESEND_MS_MIN = 300;
+const RESEND_MS_MAX = 2_000;
 
 interface Entry {
   readonly command: NodeCommand;

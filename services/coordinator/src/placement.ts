@@ -17,7 +17,7 @@ export type Placement =
   | { readonly kind: "none"; readonly reason: string };
 
 /** Instances that have their place on one node. An agent takes 512. */
-export const NODE_INSTANCES_MAX = 256;
+const NODE_INSTANCES_MAX = 256;
 /** Specifications of all instances on one node, as JSON: they travel together in one welcome. */
 export const NODE_SPEC_BYTES_MAX = 384 * 1024;
 

@@ -5,7 +5,7 @@ import { Resident } from "./resident.ts";
 import { type Coordinator, createCoordinator } from "./service.ts";
 
 /** Of a process whose epoch is over by itself: another one is in force, or will be. */
-export const EXIT_CODE_EPOCH_OVER = 3;
+const EXIT_CODE_EPOCH_OVER = 3;
 
 /** The coordinator as a process. */
 export function startCoordinator(context: ServiceContext<CoordinatorProcessConfig>): void {

@@ -2,12 +2,16 @@ import { relation, Schema, vertexType } from "@halon/resource-graph";
 import { z } from "zod";
 
 /** Unknown fields are kept: they may be a newer version's. The type names only those that this one knows. */
-const checked =
-  <Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>) =>
-  (value: unknown): z.output<z.ZodObject<Shape>> | string => {
-    const parsed = schema.loose().safeParse(value);
+function checked<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+): (value: unknown) => z.output<z.ZodObject<Shape>> | string {
+  // Made once: every change of every vertex passes through here.
+  const loose = schema.loose();
+  return (value) => {
+    const parsed = loose.safeParse(value);
     return parsed.success ? (parsed.data as z.output<z.ZodObject<Shape>>) : z.prettifyError(parsed.error);
   };
+}
 
 const count = z.number().int().min(0);
 const token = z.string().max(256);

@@ -339,15 +339,20 @@ describe("the outbox", () => {
       commands.flatMap(({ action }) => (action?.kind === "welcome" ? [action.value] : []));
     reign.feed();
     reign.decide();
-    const [first] = welcomes(reign.sent);
+    const [batch] = reign.take("batch");
+    const [first] = welcomes(batch?.commands ?? []);
     expect(first).toMatchObject({ agentIncarnation: "b", session: 2, needed: 2 });
     expect(first?.instances.map(({ instance }) => instance)).toEqual(["web/0"]);
     const stored = twin.under("o").map(([, bytes]) => bytes.length);
     expect(Math.max(...stored)).toBeLessThan(200);
     twin.enqueue("cluster-spec", spec(0));
     reign.feed();
-    reign.nowMs += 400;
-    expect(reign.inFlight).toBeDefined();
+    expect(reign.inFlight?.checkpoint.consumed).toEqual([3]);
+    // Sent again while a change is under way that may never be.
+    reign.step({ kind: "replies", batch: batch?.batch ?? 0, replies: [] });
+    reign.nowMs += 300;
+    reign.step({ kind: "timer", name: "resend", random: 0 });
+    expect(welcomes(reign.sent)[0]?.instances.map(({ instance }) => instance)).toEqual(["web/0"]);
     const next = new Reign(twin);
     next.decide();
     expect(welcomes(next.sent)[0]?.instances.map(({ instance }) => instance)).toEqual(["web/0"]);

@@ -12,10 +12,6 @@ export const monitorConfig = defineConfig({
       description: "Silence of a node that makes a suspicion: more than a gap in hearing takes to show",
       unit: "ms",
     }),
-    boundMs: z.int().min(1_000).max(60_000).default(MONITOR_DEFAULTS.boundMs).meta({
-      description: "Longest that an exclusive instance runs on without acknowledgements; the same in the whole cluster",
-      unit: "ms",
-    }),
     driftRatio: z
       .number()
       .min(0)

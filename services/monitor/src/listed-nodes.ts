@@ -10,6 +10,7 @@ export const NODES_END = "g/v/Node0";
 /** What a monitor needs of a node's value. */
 const nodeSchema = z.looseObject({
   state: z.string(),
+  sessionLast: z.int().min(0),
   sessions: z.array(z.looseObject({ session: z.int().min(1), monitors: z.array(z.string()) })),
   accusations: z.array(z.looseObject({ session: z.int().min(0), monitor: z.string() })),
 });
@@ -24,7 +25,7 @@ export function readNode({ key, value }: PageEntry, monitor: string): ListedNode
   const node = key.slice(NODES_PREFIX.length);
   const parsed = nodeSchema.safeParse(parseJson(value));
   if (!isName(node) || !parsed.success) return undefined;
-  const { state, sessions, accusations } = parsed.data;
+  const { state, sessionLast, sessions, accusations } = parsed.data;
   const own = accusations.filter((each) => each.monitor === monitor);
   return {
     node,
@@ -32,6 +33,7 @@ export function readNode({ key, value }: PageEntry, monitor: string): ListedNode
       .filter(({ monitors }) => state !== "down" && monitors.includes(monitor))
       .map(({ session, monitors }) => ({ session, monitors: monitors.filter(isName) })),
     accused: Math.max(0, ...own.map(({ session }) => session)),
+    sessionLast,
   };
 }
 

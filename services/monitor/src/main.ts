@@ -3,9 +3,9 @@ import { monitorConfig } from "./config.ts";
 import { createMonitor } from "./service.ts";
 
 await runService(monitorConfig, ({ config, log, clock, random, post, transport, onHealth, onStop }) => {
-  const { node, suspicionMs, boundMs, driftRatio } = config;
+  const { node, suspicionMs, driftRatio } = config;
   const monitor = createMonitor(
-    { node, suspicionMs, boundMs, driftRatio },
+    { node, suspicionMs, driftRatio },
     { clock, random, post, transport, onNotice: (notice, facts) => log.warn(facts, notice) },
   );
   onHealth(() => monitor.status());

@@ -68,7 +68,7 @@ class BoundMonitor implements Monitor {
     this.#replicator = createStationReplicator({ clock, random, post, tracker });
     const replicator = this.#replicator;
     this.#producer = new Producer(`${this.#self}.monitor`, { clock, random, post, replicator, tracker });
-    this.#watchList = new WatchList(this.#self, { clock, post, random, tracker });
+    this.#watchList = new WatchList(this.#self, { clock, post, random, tracker, replicator });
     this.#core = new MonitorCore(config);
     const perform = (output: Perform): void => this.#perform(output);
     this.#driver = new Driver({ core: this.#core, clock, random, perform });
@@ -148,6 +148,8 @@ class BoundMonitor implements Monitor {
       }
       case "accuse":
         return this.#accuse(output);
+      case "sayUp":
+        return this.#sayUp();
       default:
         return output satisfies never;
     }
@@ -170,6 +172,14 @@ class BoundMonitor implements Monitor {
     this.#producer.promulgate("node-unreachable", payload, { mergeKey: `${node}/${session}` }, (outcome) => {
       if (outcome.kind !== "stored") onNotice?.("accusation not stored", { target: node, session, outcome });
       this.#driver.complete({ kind: "reported", node, session });
+    });
+  }
+
+  #sayUp(): void {
+    const payload = encodeEventPayload({ kind: "monitorUp", value: { monitor: this.#self } });
+    this.#producer.promulgate("monitor-up", payload, {}, (outcome) => {
+      if (outcome.kind !== "stored") this.#ports.onNotice?.("start not stored", { outcome });
+      this.#driver.complete({ kind: "saidUp", isStored: outcome.kind === "stored" });
     });
   }
 

@@ -1,5 +1,6 @@
 import {
   LATE_MS_MAX,
+  type ListedNode,
   MONITOR_DEFAULTS,
   MonitorCore,
   type MonitorInput,
@@ -11,6 +12,14 @@ import { describe, expect, it } from "vitest";
 
 const start = { kind: "start", isConnected: true } as const;
 const timer = { kind: "timer", name: "tick", random: 0 } as const;
+
+const MONITORS = ["m1", "m2", "m3"];
+const listedNode = (sessions: readonly number[], sessionLast = 0): ListedNode => ({
+  node: "n1",
+  sessions: sessions.map((session) => ({ session, monitors: MONITORS })),
+  accused: 0,
+  sessionLast,
+});
 
 /** A core in time of its own: ticks come when asked for, loopbacks come back unless it is deaf. */
 class Bench {
@@ -49,9 +58,7 @@ class Bench {
   }
 
   listed(...sessions: readonly number[]): void {
-    const monitors = ["m1", "m2", "m3"];
-    const nodes = [{ node: "n1", sessions: sessions.map((session) => ({ session, monitors })), accused: 0 }];
-    this.step({ kind: "listed", listing: { nodes, unreadable: [] } });
+    this.step({ kind: "listed", listing: { nodes: [listedNode(sessions)], unreadable: [] } });
   }
 
   /** What came out since the last call, of one kind. */
@@ -61,30 +68,65 @@ class Bench {
   }
 }
 
-const QUIET_MS = 4_000;
-
 describe("monitor core", () => {
-  it("is quiet until a bound has passed on every clock, and until it was told its promises", () => {
+  it("acknowledges only sessions that were given in its own life, and says so once it knows which", () => {
     const bench = new Bench({ isTold: false });
-    bench.runFor(QUIET_MS);
-    bench.beat();
+    bench.beat("n1", 9);
     expect(bench.take("acknowledge")).toEqual([]);
-    bench.listed(1);
-    bench.beat();
-    expect(bench.take("acknowledge")).toHaveLength(1);
-    const other = new Bench();
-    other.runFor(3_300);
-    other.beat();
-    expect(other.take("acknowledge")).toEqual([]);
-    other.runFor(30);
-    other.beat();
-    expect(other.take("acknowledge")).toHaveLength(1);
+    expect(bench.take("sayUp")).toEqual([]);
+    bench.step({ kind: "listed", listing: { nodes: [listedNode([2, 3], 4)], unreadable: ["n2"] } });
+    expect(bench.take("sayUp")).toHaveLength(1);
+    for (const session of [2, 3, 4, 5]) bench.beat("n1", session);
+    bench.beat("n2", 7);
+    bench.beat("n3", 1);
+    expect(bench.take("acknowledge").map(({ node, session }) => [node, session])).toEqual([
+      ["n1", 5],
+      ["n3", 1],
+    ]);
+    // Later listings are no news, but of nodes that could not be read.
+    const later = [listedNode([4, 5], 6), { ...listedNode([8], 8), node: "n2" }];
+    bench.step({ kind: "listed", listing: { nodes: later, unreadable: [] } });
+    expect(bench.take("sayUp")).toHaveLength(1);
+    bench.step({ kind: "listed", listing: { nodes: later, unreadable: [] } });
+    expect(bench.take("sayUp")).toEqual([]);
+    for (const session of [8, 9]) bench.beat("n2", session);
+    bench.beat("n1", 6);
+    expect(bench.take("acknowledge").map(({ session }) => session)).toEqual([9, 6]);
+  });
+
+  it("says again that it has started until that is stored", () => {
+    const bench = new Bench();
+    expect(bench.take("sayUp")).toHaveLength(1);
+    bench.runFor(5_000);
+    expect(bench.take("sayUp")).toEqual([]);
+    bench.step({ kind: "saidUp", isStored: false });
+    bench.runFor(1_100);
+    expect(bench.take("sayUp")).toHaveLength(1);
+    bench.step({ kind: "saidUp", isStored: true });
+    bench.runFor(5_000);
+    expect(bench.take("sayUp")).toEqual([]);
+  });
+
+  it("takes a session that it does not acknowledge for a sign of life, and its silence for one of death", () => {
+    const bench = new Bench({ isTold: false });
+    bench.step({ kind: "listed", listing: { nodes: [listedNode([1], 1)], unreadable: [] } });
+    for (let second = 0; second < 10; second++) {
+      bench.runFor(1_000);
+      bench.beat("n1", 1);
+    }
+    expect(bench.out.filter(({ kind }) => ["probe", "accuse", "acknowledge"].includes(kind))).toEqual([]);
+    bench.step({ kind: "probe", token: 1, node: "n1", session: 1 });
+    expect(bench.take("probeReply")[0]?.heard).toBe(true);
+    bench.runFor(4_000);
+    const [accusation] = bench.take("accuse");
+    // Since its start: an earlier life may have acknowledged up to that.
+    expect(accusation?.silentMs).toBeGreaterThan(12_000);
+    expect(accusation?.silentMs).toBeLessThanOrEqual(14_000);
   });
 
   it("asks two of the session's monitors, and accuses when they have not heard it or had their time", () => {
     for (const replies of [0, 1, 2]) {
       const bench = new Bench();
-      bench.runFor(QUIET_MS);
       bench.listed(1);
       bench.beat();
       bench.take("probe");
@@ -104,7 +146,6 @@ describe("monitor core", () => {
 
   it("takes a fellow's word for a sign of life of that time", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     bench.listed(1);
     bench.runFor(3_000);
     const [probe] = bench.take("probe");
@@ -117,7 +158,6 @@ describe("monitor core", () => {
 
   it("accuses only when it has heard itself since the suspicion", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     bench.beat();
     bench.runFor(2_950);
     bench.isDeaf = true;
@@ -142,7 +182,6 @@ describe("monitor core", () => {
     };
     for (const gap of [lost, late]) {
       const bench = new Bench();
-      bench.runFor(QUIET_MS);
       bench.beat();
       bench.runFor(2_500);
       gap(bench);
@@ -156,7 +195,6 @@ describe("monitor core", () => {
 
   it("counts the silence from the last acknowledgement of that session, less what clocks may differ", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     bench.listed(1, 2);
     bench.beat("n1", 1);
     bench.runFor(500);
@@ -172,7 +210,6 @@ describe("monitor core", () => {
 
   it("counts a node that it has forgotten not longer than it may have acknowledged it", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     for (let second = 0; second <= 11; second++) {
       bench.runFor(1_000);
       bench.beat("n2", 1);
@@ -183,7 +220,7 @@ describe("monitor core", () => {
     expect(bench.core.status).toMatchObject({ watched: 0 });
     bench.step({
       kind: "listed",
-      listing: { nodes: [{ node: "n9", sessions: [{ session: 1, monitors: ["m1"] }], accused: 0 }], unreadable: [] },
+      listing: { nodes: [{ ...listedNode([1]), node: "n9" }], unreadable: [] },
     });
     bench.runFor(4_000);
     const [first] = bench.take("accuse").filter(({ node }) => node === "n9");
@@ -193,7 +230,6 @@ describe("monitor core", () => {
 
   it("repeats an accusation each second, one report at a time", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     bench.beat();
     bench.runFor(20_000);
     expect(bench.take("accuse")).toHaveLength(1);
@@ -206,7 +242,6 @@ describe("monitor core", () => {
 
   it("lets go at once of a session that a station no longer lists", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     bench.listed(1);
     bench.beat();
     bench.runFor(2_000);
@@ -217,7 +252,6 @@ describe("monitor core", () => {
 
   it("keeps nodes that it could not read", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     bench.listed(1);
     bench.step({ kind: "listed", listing: { nodes: [], unreadable: ["n1"] } });
     bench.runFor(3_500);
@@ -239,7 +273,6 @@ describe("monitor core", () => {
 
   it("watches so many nodes and no more, and says so", () => {
     const bench = new Bench();
-    bench.runFor(QUIET_MS);
     for (let at = 0; at < NODES_MAX + 3; at++) bench.beat(`n${at}`);
     expect(bench.take("acknowledge")).toHaveLength(NODES_MAX);
     expect(bench.core.status).toMatchObject({ watched: NODES_MAX, counters: { overflow: 3 } });

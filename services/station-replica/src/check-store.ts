@@ -13,7 +13,7 @@ const CHECK_MS_MAX = 120_000;
 const ALL = "\x7f";
 
 /** Entries of a store, each of them read. */
-export function countEntries(store: Store): number {
+function countEntries(store: Store): number {
   let count = 0;
   for (let from = ""; ; ) {
     const page = store.range({ from, to: ALL, limit: PAGE_ENTRIES });

@@ -1,7 +1,7 @@
 import type { Announce, Directory } from "@halon/proto";
 
 /** A process of which nothing was heard for this long is no longer named. */
-export const FORGET_MS = 3_000;
+const FORGET_MS = 3_000;
 /** Processes of one role that are remembered; further ones are not named until others are forgotten. */
 const NAMES_MAX = 4_096;
 

@@ -82,9 +82,13 @@ describe("a data directory that must not be voted with", () => {
   it("is one whose identity cannot be read", async () => {
     await found(dir, IDENTITY);
     writeFileSync(join(dir, "identity.json"), '{"format":1,"cluster":"c"}');
-    expect(await why()).toMatchInlineSnapshot(`"lost: DIR/identity.json is damaged: clusterId: Invalid input: expected string, received undefined; member: Invalid input: expected string, received undefined; members: Invalid input: expected array, received undefined. This station does not vote with it; restore the directory"`);
+    expect(await why()).toMatchInlineSnapshot(
+      `"lost: DIR/identity.json is damaged: clusterId: Invalid input: expected string, received undefined; member: Invalid input: expected string, received undefined; members: Invalid input: expected array, received undefined. This station does not vote with it; restore the directory"`,
+    );
     writeFileSync(join(dir, "identity.json"), "not JSON");
-    expect(await why()).toMatchInlineSnapshot(`"lost: DIR/identity.json is damaged: Invalid input: expected object, received undefined. This station does not vote with it; restore the directory"`);
+    expect(await why()).toMatchInlineSnapshot(
+      `"lost: DIR/identity.json is damaged: Invalid input: expected object, received undefined. This station does not vote with it; restore the directory"`,
+    );
   });
 
   it.each([

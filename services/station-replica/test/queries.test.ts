@@ -15,10 +15,10 @@ class Asked {
   #seq = 0;
 
   constructor() {
-    const asked = this;
+    const applied = (): number => this.applied;
     const member = {
       get status() {
-        return { applied: asked.applied, logTimeMs: 9 } as never;
+        return { applied: applied(), logTimeMs: 9 } as never;
       },
     };
     const status = () => ({

@@ -1,4 +1,5 @@
-import { World } from "@halon/simulation";
+import type { Monitor } from "@halon/monitor";
+import { type SimulatedProcess, World } from "@halon/simulation";
 import { describe, expect, it } from "vitest";
 import { Cluster } from "./cluster.ts";
 import { CLUSTER_DEFAULTS } from "./cluster-model.ts";
@@ -40,7 +41,25 @@ class Scene {
   }
 
   restart(node: string): void {
-    this.cluster.services.find(({ id }) => id === `${node}/monitor`)?.restart();
+    this.#monitor(node)?.restart();
+  }
+
+  /** As soon as the monitor has something to report it can reach no station, and nobody passes it on. */
+  holdReports(node: string): () => void {
+    const isReporting = (): boolean =>
+      Number((this.#monitor(node)?.instance as Monitor | undefined)?.status()["reporting"]) > 0;
+    this.world.until(isReporting, 5_000, `${node}'s monitor reports`);
+    const transponders = this.cluster.services.filter(({ name }) => name === "transponder");
+    for (const process of transponders) process.kill();
+    const ends = this.cluster.stationNames.map((station) => this.world.network.cut(node, station));
+    return () => {
+      for (const end of ends) end();
+      for (const process of transponders) process.start();
+    };
+  }
+
+  #monitor(node: string): SimulatedProcess | undefined {
+    return this.cluster.services.find(({ id }) => id === `${node}/monitor`);
   }
 
   /** No coordinator acts until that is called. */
@@ -75,9 +94,29 @@ describe("monitors that restart", { timeout: 60_000 }, () => {
     world.runFor(SETTLE_MS);
     const hearAgain = scene.deafen(b);
     world.runFor(ACCUSE_MS);
-    // The one accusation is as old as the session, the other was made by who acknowledges nothing: both count.
+    // The forgotten accusation and the new one are both in the queue.
     release();
     world.runFor(15_000);
+    hearAgain();
+    world.until(() => cluster.runs.of(SINGLE).length === 1, 30_000, "the exclusive instance runs again");
+  });
+
+  it("G4: nor when what it says of its start comes behind the next accusation", () => {
+    const scene = new Scene(5);
+    const { world, cluster } = scene;
+    const [a = "", b = ""] = scene.monitors;
+    const release = scene.holdCoordinator();
+    const hear = scene.deafen(a);
+    world.runFor(ACCUSE_MS);
+    hear();
+    scene.restart(a);
+    const pass = scene.holdReports(a);
+    world.runFor(1_000);
+    const hearAgain = scene.deafen(b);
+    world.runFor(ACCUSE_MS);
+    release();
+    world.runFor(10_000);
+    pass();
     hearAgain();
     world.until(() => cluster.runs.of(SINGLE).length === 1, 30_000, "the exclusive instance runs again");
   });

@@ -14,6 +14,7 @@ const NAMES: Readonly<Record<EventPayload["kind"], string>> = {
   nodeUnreachable: "node-unreachable",
   clusterSpec: "cluster-spec",
   sessionBegun: "session-begun",
+  monitorUp: "monitor-up",
 };
 
 interface StationLife extends Instance {

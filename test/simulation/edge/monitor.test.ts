@@ -193,7 +193,7 @@ describe("monitors", () => {
     cluster.monitor("satellite-1");
     expect(agent("user-1").heardBy(cluster, 20_000)).toEqual(["satellite-2 1", "satellite-3 1"]);
     expect(scribe.accused()).toEqual([]);
-    expect(scribe.startedMonitors()).toEqual([...MONITORS, "satellite-1"]);
+    expect(scribe.startedMonitors().filter((name) => name === "satellite-1")).toHaveLength(2);
     agent("user-1").session = 2;
     expect(agent("user-1").heardBy(cluster)).toEqual(MONITORS.map((name) => `${name} 2`));
     agent("user-1").session = 1;

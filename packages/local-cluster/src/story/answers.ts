@@ -4,8 +4,8 @@ import type { LocalCluster } from "../local-cluster.ts";
 import { notYet, until, yes } from "../waiting.ts";
 import { STEP_MS_MAX } from "./step.ts";
 
-const POLL_MS = 20;
-const GRAPH_MS = 100;
+const POLL_MS = 40;
+const GRAPH_MS = 120;
 const ANSWER_MS = 500;
 
 /** An instance whose next answer is waited for. */

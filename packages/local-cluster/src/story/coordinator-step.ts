@@ -4,7 +4,7 @@ import { perform } from "../verbs.ts";
 import { notYet, until, yes } from "../waiting.ts";
 import { STEP_MS_MAX, type Step } from "./step.ts";
 
-const POLL_MS = 20;
+const POLL_MS = 40;
 
 /** Resolves with the newest lease once a later epoch than `epoch` has made its first checkpoint. */
 async function untilActing(cluster: LocalCluster, epoch: number, signal: AbortSignal): Promise<string> {

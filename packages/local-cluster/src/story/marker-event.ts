@@ -1,11 +1,11 @@
 import type { LocalCluster } from "../local-cluster.ts";
 import { LocalError } from "../local-error.ts";
-import { notYet, until, yes } from "../waiting.ts";
+import { inTime, notYet, until, yes } from "../waiting.ts";
 import { STEP_MS_MAX } from "./step.ts";
 
 /** An event that no rule knows: it is stored, given to the coordinator, and consumed. */
 const TYPE = "demo.marker";
-const POLL_MS = 20;
+const POLL_MS = 40;
 
 export interface Marker {
   readonly seq: number;
@@ -15,13 +15,8 @@ export interface Marker {
 
 export function submitMarker(cluster: LocalCluster): Marker {
   const { seq, outcome } = cluster.bus.submit(TYPE, new Uint8Array());
-  const late = new Promise<never>((_, reject) => {
-    const error = new LocalError(
-      `an event was not acknowledged within ${STEP_MS_MAX / 1_000} s. Look at ${cluster.dir.logs}`,
-    );
-    setTimeout(() => reject(error), STEP_MS_MAX).unref();
-  });
-  const stored = Promise.race([outcome, late]).then((settled) => {
+  const waiting = { what: "an event to be acknowledged", deadlineMs: STEP_MS_MAX, lookAt: cluster.dir.logs };
+  const stored = inTime(outcome, waiting).then((settled) => {
     if (settled.kind !== "stored") throw new LocalError(`an event was not taken: ${JSON.stringify(settled)}`);
   });
   return { seq, stored };

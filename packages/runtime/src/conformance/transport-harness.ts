@@ -54,7 +54,7 @@ export async function listen(
 }
 
 /** A responder that the bus already knows. */
-export async function answer(
+async function answer(
   bus: TransportHarness,
   transport: Transport,
   subject: string,

@@ -1,5 +1,6 @@
 import { rendezvous } from "@halon/event-queue";
 import { assert } from "@halon/runtime";
+import { Floors } from "./floors.ts";
 import { Hearing } from "./hearing.ts";
 import type { Listing, MonitorInput, MonitorOutput } from "./monitor-io.ts";
 import { Promises } from "./promises.ts";
@@ -10,13 +11,11 @@ export interface MonitorCoreConfig {
   readonly node: string;
   /** Silence that makes a suspicion. */
   readonly suspicionMs: number;
-  /** Longest that an exclusive instance may run on after the last heartbeat that counted. */
-  readonly boundMs: number;
   /** Bound on the difference of clock rates, such as 0.05. */
   readonly driftRatio: number;
 }
 
-export const MONITOR_DEFAULTS = { suspicionMs: 3_000, boundMs: 3_000, driftRatio: 0.05 } as const;
+export const MONITOR_DEFAULTS = { suspicionMs: 3_000, driftRatio: 0.05 } as const;
 
 /** Nodes that one monitor watches; heartbeats of further ones are counted, and not acknowledged. */
 export const NODES_MAX = 10_000;
@@ -26,6 +25,8 @@ export const PROBES_MAX = 2;
 export const PROBE_MS = 400;
 /** An accusation that stands is repeated this often. */
 export const REPORT_EVERY_MS = 1_000;
+/** That this monitor has started is said again after this, if it was not stored. */
+const SAY_UP_RETRY_MS = 1_000;
 export const LIST_EVERY_MS = 2_000;
 /** And, when no station told, after this. */
 const LIST_RETRY_MS = 500;
@@ -35,33 +36,42 @@ export const TICK_MS = 100;
 /**
  * Watches the nodes that are pinned to this monitor; sans-IO. Acknowledges heartbeats, and accuses a node that has been
  * silent for too long, that no fellow monitor has heard, while this one's own hearing had no gap. An accusation is a
- * promise: nothing of that session, nor of an older one, is acknowledged any more.
+ * promise: nothing of that session, nor of an older one, is acknowledged any more. As it may have made promises in an
+ * earlier life, it acknowledges only sessions that were given in this one; no wait is needed beside that, since nobody
+ * can have accused a session before it was given.
  */
 export class MonitorCore {
   readonly #config: MonitorCoreConfig;
-  readonly #quietMs: number;
   readonly #hearing = new Hearing();
   readonly #promises = new Promises();
+  readonly #floors = new Floors();
   readonly #nodes = new Map<string, WatchedNode>();
   #monitors: readonly string[] = [];
   #startMs = 0;
   /** Nothing of a node that is not, or no longer, known here was acknowledged after this. */
-  #floorMs = 0;
+  #forgottenAckMs = 0;
   #isListing = false;
-  #hasListing = false;
   #listDueMs = 0;
+  /** Invariant: `undefined` while it is being said, and when there is nothing to say. */
+  #sayUpDueMs: number | undefined;
   #suspicion = 0;
   /** One at the end of the step, however many suspicions begin in it. */
   #wantsLoopback = false;
-  readonly #counters = { acknowledged: 0, quiet: 0, accusedHeartbeats: 0, suspicions: 0, accusations: 0, overflow: 0 };
+  readonly #counters = {
+    acknowledged: 0,
+    /** Heartbeats of sessions that an earlier life may have accused. */
+    foreignHeartbeats: 0,
+    accusedHeartbeats: 0,
+    suspicions: 0,
+    accusations: 0,
+    overflow: 0,
+  };
 
   constructor(config: MonitorCoreConfig) {
-    const { suspicionMs, boundMs, driftRatio } = config;
-    assert(suspicionMs > 0 && boundMs > 0, `suspicion ${suspicionMs} ms, bound ${boundMs} ms`);
+    const { suspicionMs, driftRatio } = config;
+    assert(suspicionMs > 0, `suspicion ${suspicionMs} ms`);
     assert(driftRatio >= 0 && driftRatio < 1, `drift ratio ${driftRatio}`);
     this.#config = config;
-    // So that a bound has passed on every clock.
-    this.#quietMs = (boundMs * (1 + driftRatio)) / (1 - driftRatio);
   }
 
   get status(): Readonly<Record<string, unknown>> {
@@ -96,7 +106,10 @@ export class MonitorCore {
       case "listed":
         this.#isListing = false;
         if (input.listing === undefined) this.#listDueMs = Math.min(this.#listDueMs, nowMs + LIST_RETRY_MS);
-        else this.#onListing(input.listing, nowMs);
+        else this.#onListing(input.listing, nowMs, out);
+        break;
+      case "saidUp":
+        if (!input.isStored) this.#sayUpDueMs = nowMs + SAY_UP_RETRY_MS;
         break;
       case "probe":
         this.#onProbe(input, nowMs, out);
@@ -117,7 +130,7 @@ export class MonitorCore {
 
   #onStart(isConnected: boolean, nowMs: number): void {
     this.#startMs = nowMs;
-    this.#floorMs = nowMs;
+    this.#forgottenAckMs = nowMs;
     this.#hearing.begin(nowMs, isConnected);
   }
 
@@ -129,6 +142,7 @@ export class MonitorCore {
       this.#listDueMs = nowMs + LIST_EVERY_MS;
       out.push({ kind: "list" });
     }
+    this.#maybeSayUp(nowMs, out);
     for (const node of this.#nodes.values()) this.#judge(node, nowMs, out);
     out.push({ kind: "timer", name: "tick", atMs: nowMs + TICK_MS });
   }
@@ -145,8 +159,8 @@ export class MonitorCore {
     const node = this.#watch(name, nowMs);
     if (node === undefined) return;
     node.onHeartbeat(session, nowMs);
-    if (this.#isQuiet(nowMs)) {
-      this.#counters.quiet++;
+    if (!this.#floors.isAbove(name, session)) {
+      this.#counters.foreignHeartbeats++;
       return;
     }
     node.onAcknowledged(session, nowMs);
@@ -154,12 +168,11 @@ export class MonitorCore {
     out.push({ kind: "acknowledge", node: name, session, seq });
   }
 
-  /**
-   * An earlier life may have accused, and this one has forgotten it. After one bound without an acknowledgement of its
-   * own no right rests on it any more; and where its accusation is on record, the first listing brings the promise back.
-   */
-  #isQuiet(nowMs: number): boolean {
-    return !this.#hasListing || nowMs - this.#startMs < this.#quietMs;
+  /** Not before the floors are taken: the sessions that this brings about shall be above them. */
+  #maybeSayUp(nowMs: number, out: MonitorOutput[]): void {
+    if (this.#sayUpDueMs === undefined || nowMs < this.#sayUpDueMs) return;
+    this.#sayUpDueMs = undefined;
+    out.push({ kind: "sayUp" });
   }
 
   #watch(name: string, nowMs: number): WatchedNode | undefined {
@@ -174,8 +187,10 @@ export class MonitorCore {
     return node;
   }
 
-  #onListing({ nodes, unreadable }: Listing, nowMs: number): void {
-    this.#hasListing = true;
+  #onListing(listing: Listing, nowMs: number, out: MonitorOutput[]): void {
+    const { nodes, unreadable } = listing;
+    if (this.#floors.take(listing)) this.#sayUpDueMs = nowMs;
+    this.#maybeSayUp(nowMs, out);
     const present = new Set(unreadable);
     for (const { node: name, sessions, accused } of nodes) {
       present.add(name);
@@ -186,7 +201,7 @@ export class MonitorCore {
     for (const [name, node] of this.#nodes) {
       if (!present.has(name)) node.onListed({ sessions: [] }, this.#promises.sessionOf(name), nowMs);
       if (!node.isEmpty) continue;
-      this.#floorMs = Math.max(this.#floorMs, node.lastAckMs);
+      this.#forgottenAckMs = Math.max(this.#forgottenAckMs, node.lastAckMs);
       this.#nodes.delete(name);
     }
   }
@@ -257,8 +272,8 @@ export class MonitorCore {
       // Counted from the last acknowledgement, which is all that the agent's rights rest on. The time of the last
       // heartbeat, or the baseline of a suspicion, will not do: those move for reasons that the agent never learns of, and a
       // silence that is told too long starts an exclusive instance twice. Without an acknowledgement in this life it counts
-      // from its beginning: an earlier life gave its last one before that, and this one gave none while it was quiet.
-      const sinceMs = node.ackedAtMs(session, this.#floorMs);
+      // from its beginning: an earlier life gave its last one before that.
+      const sinceMs = node.ackedAtMs(session, this.#forgottenAckMs);
       // At least so much has passed on a clock that runs slower than this one.
       const silentMs = Math.max(0, Math.floor((nowMs - sinceMs) / (1 + this.#config.driftRatio)));
       out.push({ kind: "accuse", node: node.name, session, silentMs });

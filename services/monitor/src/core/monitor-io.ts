@@ -4,6 +4,8 @@ export interface ListedNode {
   readonly sessions: readonly ListedSession[];
   /** Newest session that this monitor stands as an accuser of; 0 for none. */
   readonly accused: number;
+  /** Newest session ever given to the node, whoever it is pinned to; 0 for none. */
+  readonly sessionLast: number;
 }
 
 export interface ListedSession {
@@ -39,13 +41,17 @@ export type MonitorInput =
     }
   /** An accusation is stored, or was refused. */
   | { readonly kind: "reported"; readonly node: string; readonly session: number }
+  /** What a `sayUp` came to: durable, or refused. */
+  | { readonly kind: "saidUp"; readonly isStored: boolean }
   | { readonly kind: "timer"; readonly name: string; readonly random: number };
 
 export type MonitorOutput =
   | { readonly kind: "acknowledge"; readonly node: string; readonly session: number; readonly seq: number }
   | { readonly kind: "loopback"; readonly seq: number }
-  /** Read the nodes from a station. One at a time. */
+  /** Read the nodes from a station. One at a time. The first answer must miss nothing decided before this. */
   | { readonly kind: "list" }
+  /** Report that this monitor has started, and acknowledges nothing given up to now. One at a time. */
+  | { readonly kind: "sayUp" }
   | {
       readonly kind: "probe";
       readonly monitor: string;

@@ -103,11 +103,11 @@ export class WatchedNode {
   }
 
   /**
-   * Last acknowledgement of the session, at the latest. `floorMs`: nothing that is no longer remembered was
+   * Last acknowledgement of the session, at the latest. `forgottenAckMs`: nothing that is no longer remembered was
    * acknowledged after it.
    */
-  ackedAtMs(session: number, floorMs: number): number {
-    return this.#sessions.get(session)?.ackedAtMs ?? Math.max(floorMs, this.#forgottenAckMs);
+  ackedAtMs(session: number, forgottenAckMs: number): number {
+    return this.#sessions.get(session)?.ackedAtMs ?? Math.max(forgottenAckMs, this.#forgottenAckMs);
   }
 
   #learn(session: number, nowMs: number): Session {

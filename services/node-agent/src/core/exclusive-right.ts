@@ -23,8 +23,8 @@ interface Sent {
 /**
  * The right to run exclusive instances: held until a span after the *sending* of the last heartbeat that enough of the
  * session's monitors have acknowledged. In each session it can be gained within one bound of the session's beginning and
- * then be prolonged; once lapsed, or not gained in time, it is closed for that session: a monitor that has promised to
- * acknowledge no more may have forgotten its promise after a bound of silence.
+ * then be prolonged; once lapsed, or not gained in time, it is closed for that session: the coordinator counts on it that
+ * a right which has run out does not come back, however late an acknowledgement arrives.
  */
 export class ExclusiveRight {
   readonly config: RightConfig;
