@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 const OUTPUT_CHARS_MAX = 256 * 1024;
 
@@ -16,6 +16,13 @@ export interface CommandResult {
 
 const DEADLINE_MS = 60_000;
 
+const running = new Set<ChildProcess>();
+
+/** Kills whatever runs at this moment: nobody waits for it any more. */
+export function endCommands(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** Runs a program to its end; does not reject for its exit code. A program past its deadline is killed. */
 export function tryCommand(command: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const { deadlineMs = DEADLINE_MS, env = {} } = options;
@@ -26,6 +33,7 @@ export function tryCommand(command: readonly string[], options: CommandOptions =
     timeout: deadlineMs,
     killSignal: "SIGKILL",
   });
+  running.add(child);
   let [stdout, output] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout = (stdout + text).slice(-OUTPUT_CHARS_MAX);
@@ -37,6 +45,7 @@ export function tryCommand(command: readonly string[], options: CommandOptions =
   return new Promise((resolve) => {
     child.once("error", (error) => resolve({ code: 127, stdout, output: error.message }));
     child.once("close", (code, signal) => {
+      running.delete(child);
       const late = signal === null ? "" : `\nended by ${signal}, its deadline was ${deadlineMs} ms`;
       resolve({ code: code ?? 1, stdout, output: output + late });
     });

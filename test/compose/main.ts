@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BESIDE } from "./beside.ts";
-import { tryCommand } from "./command.ts";
+import { endCommands, tryCommand } from "./command.ts";
 import { elsewhereOf, flowSteps } from "./flow-steps.ts";
 import { openingSteps } from "./opening-steps.ts";
 import { findCompose, Project } from "./project.ts";
@@ -108,6 +108,7 @@ async function main(): Promise<number> {
     process.on(signal, () => {
       if (isStopped) return;
       say(`${signal}: cleaning up`);
+      endCommands();
       const cleaned = clean();
       isStopped = true;
       void cleaned.finally(() => process.exit(1));

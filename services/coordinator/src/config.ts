@@ -41,9 +41,9 @@ export const coordinatorConfig = defineConfig({
         .default(HEAL_MS)
         .meta({ description: "Until a node that too few accuse gets a new session", unit: "ms" }),
     })
-    .refine(({ mode, epoch }) => (mode === "process") === (epoch !== undefined), {
+    .refine(({ mode, epoch }) => mode === "process" || epoch === undefined, {
       path: ["epoch"],
-      message: "needed in mode process, where the agent sets it, and only there: set it, or choose mode resident",
+      message: "only in mode process: in mode resident the node's agent tells it. Leave it out",
     })
     .refine(({ leaseMs, renewMs }) => leaseMs >= RENEWALS_MIN * renewMs, {
       path: ["renewMs"],

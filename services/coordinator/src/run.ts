@@ -1,5 +1,4 @@
-import { assert } from "@halon/runtime";
-import type { ServiceContext } from "@halon/service-kit";
+import { EXIT_CODE_MISTAKE, type ServiceContext } from "@halon/service-kit";
 import type { CoordinatorProcessConfig } from "./config.ts";
 import { Resident } from "./resident.ts";
 import { type Coordinator, createCoordinator } from "./service.ts";
@@ -35,7 +34,12 @@ export function startCoordinator(context: ServiceContext<CoordinatorProcessConfi
     return onHealth(() => ({ healthy: transport.connected, mode, ...resident.status }));
   }
   const { epoch } = config;
-  assert(epoch !== undefined, "mode process without an epoch");
+  // Not a matter of the configuration: `health` needs none.
+  if (epoch === undefined) {
+    const mistake = "epoch is not set: the node's agent sets HALON_EPOCH; to wait for it, choose mode resident";
+    log.fatal(mistake);
+    return stop(mistake, EXIT_CODE_MISTAKE);
+  }
   const coordinator = run(epoch, (reason) => stop(reason, EXIT_CODE_EPOCH_OVER));
   onStop("the coordinator", () => coordinator.stop());
   onHealth(() => ({ healthy: transport.connected, mode, ...coordinator.status() }));

@@ -4,11 +4,11 @@ import type { GraphDraft, GraphView, Id } from "@halon/resource-graph";
 import { hasInstance, Node, type NodeValue, runsOn, Service, type SessionValue } from "./schema.ts";
 
 /** Monitors that a session is pinned to, where there are as many. */
-export const MONITORS_PER_NODE = 3;
+const MONITORS_PER_NODE = 3;
 /** Sessions of one node that may be in force at a time; more are not given out before the agent has begun one. */
 export const SESSIONS_MAX = 8;
 /** Bound on how much faster or slower any clock goes than true time. */
-export const DRIFT_RATIO = 0.05;
+const DRIFT_RATIO = 0.05;
 
 /** Distinct monitors that make a session's quorum: any two such sets share one. */
 export const neededOf = (monitors: readonly string[]): number =>

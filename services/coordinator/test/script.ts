@@ -28,7 +28,7 @@ import {
 } from "../src/index.ts";
 import { neededOf } from "../src/sessions.ts";
 
-export const agentOf = (node: string): string => `agent-${node}`;
+const agentOf = (node: string): string => `agent-${node}`;
 
 /** A node that is up and in session 1, watched by `monitors`. */
 export const nodeValue = (
