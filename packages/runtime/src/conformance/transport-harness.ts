@@ -53,17 +53,6 @@ export async function listen(
   return deliveries;
 }
 
-/** A responder that the bus already knows. */
-async function answer(
-  bus: TransportHarness,
-  transport: Transport,
-  subject: string,
-  reply: string,
-): Promise<void> {
-  transport.subscribe(subject, {}, ({ respond }) => respond?.(bytes(reply)));
-  await drained(bus, transport);
-}
-
 /** Sends a request; its outcomes come in here. */
 export function ask(transport: Transport, subject: string, timeoutMs: number = LONG_MS): RequestOutcome[] {
   const outcomes: RequestOutcome[] = [];
