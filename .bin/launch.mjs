@@ -42,7 +42,7 @@ const commands = {
   ),
   "test:compose": program(
     "test/dist/compose/main.js",
-    "bring docker-compose.yml up, break it, watch it heal, and remove it",
+    "bring docker-compose.yml up, break it, watch it heal, remove it; arguments are parts of steps' names",
   ),
   sim: program("test/dist/simulation/main.js", "simulate the whole system: --seed S [--trace], --runs N, --model NAME"),
   bench: program("test/dist/bench/main.js", "measure: log [--seconds N] | recovery [--rounds N]; --json"),

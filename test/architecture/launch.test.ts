@@ -143,7 +143,9 @@ describe("the launcher", () => {
     write("npm-hangs", "");
     const ended = start(["test"]);
     await expect
-      .poll(() => existsSync(join(folder, "log")) && existsSync(join(folder, "node_modules/vitest")))
+      .poll(() => existsSync(join(folder, "log")) && existsSync(join(folder, "node_modules/vitest")), {
+        timeout: 30_000,
+      })
       .toBe(true);
     launched[0]?.kill("SIGTERM");
     expect(await ended).toMatchObject({ signal: "SIGTERM" });

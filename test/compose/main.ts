@@ -11,7 +11,7 @@ import { STATIONS, type Step, timed, type World } from "./world.ts";
 
 /** From `test/dist/compose/`. */
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
-const steps: readonly Step[] = [...openingSteps, ...recoverySteps, ...flowSteps];
+const allSteps: readonly Step[] = [...openingSteps, ...recoverySteps, ...flowSteps];
 
 /** Services whose logs are shown when something failed. */
 const LOGS_MAX = 4;
@@ -59,7 +59,11 @@ async function explain(project: Project): Promise<void> {
   if (doubtful.length > 0) say(await project.logs(doubtful.slice(0, LOGS_MAX)));
 }
 
-async function play(project: Project, compose: readonly string[]): Promise<void> {
+/** Arguments are parts of names; none means all. */
+const stepsNamed = (parts: readonly string[]): readonly Step[] =>
+  parts.length === 0 ? allSteps : allSteps.filter(({ name }) => parts.some((part) => name.includes(part)));
+
+async function play(project: Project, compose: readonly string[], steps: readonly Step[]): Promise<void> {
   const isUp = await take("images are built, containers started", async () => {
     const buildMs = await timed(() => project.build());
     const tookMs = await timed(() => project.compose(["up", "-d"]));
@@ -92,7 +96,12 @@ function table(): string {
   return [...rows.map(line), `${rows.length - failed} passed, ${failed} failed`].join("\n");
 }
 
-async function main(): Promise<number> {
+async function main(parts: readonly string[]): Promise<number> {
+  const steps = stepsNamed(parts);
+  if (steps.length === 0) {
+    say(`no step is called ${parts.join(" or ")}. The steps:\n${allSteps.map(({ name }) => `  ${name}`).join("\n")}`);
+    return 2;
+  }
   const found = await findCompose();
   if ("why" in found) {
     say(`nothing is tested: ${found.why}`);
@@ -114,7 +123,7 @@ async function main(): Promise<number> {
       void cleaned.finally(() => process.exit(1));
     });
   try {
-    await play(project, found.compose);
+    await play(project, found.compose, steps);
   } finally {
     if (!isStopped) await clean();
   }
@@ -123,4 +132,4 @@ async function main(): Promise<number> {
   return rows.some(({ failure }) => failure !== undefined) ? 1 : 0;
 }
 
-process.exitCode = await main();
+process.exitCode = await main(process.argv.slice(2));

@@ -24,7 +24,7 @@ export interface Step {
 export const CLUSTER = "halon";
 export const STATIONS = ["station-1", "station-2", "station-3"] as const;
 /** What agents run on, all but transponders, which have none. */
-export const NODES = [...STATIONS, "satellite-1", "satellite-2", "user-1", "user-2", "user-3", "user-4"] as const;
+const NODES = [...STATIONS, "satellite-1", "satellite-2", "user-1", "user-2", "user-3", "user-4"] as const;
 /** Of examples/cluster.yaml. */
 const INSTANCES = 6;
 /** For a cluster that nothing happens to. */
@@ -38,7 +38,7 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** What is missing until all is well, or nothing. */
-export function missingIn(view: ClusterView): string | undefined {
+function missingIn(view: ClusterView): string | undefined {
   const down = NODES.filter((name) => !view.nodesUp.includes(name));
   if (down.length > 0) return `${down.join(", ")} not up`;
   if (view.instances.length !== INSTANCES) return `${view.instances.length} of ${INSTANCES} instances known`;
