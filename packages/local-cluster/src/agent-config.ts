@@ -13,6 +13,9 @@ export interface ClusterFacts {
   readonly dir: StateDir;
 }
 
+/** The gRPC interfaces of the stations listen here and above: where halonctl looks for them by itself. */
+const API_PORT_FIRST = 15_001;
+
 const programOf = (root: string, service: string): readonly string[] => [
   process.execPath,
   join(root, "services", service, "dist", "main.js"),
@@ -26,7 +29,11 @@ export const serviceCommand = (facts: ClusterFacts, service: OwnService | "node-
 function serviceEnv(facts: ClusterFacts, node: string, service: OwnService): Readonly<Record<string, string>> {
   switch (service) {
     case "station-replica":
-      return { HALON_STATE_DIR: facts.dir.station(node), HALON_CLUSTER_ID: facts.clusterId };
+      return {
+        HALON_STATE_DIR: facts.dir.station(node),
+        HALON_CLUSTER_ID: facts.clusterId,
+        HALON_API_ADDRESS: `127.0.0.1:${API_PORT_FIRST + facts.stations.indexOf(node)}`,
+      };
     case "recovery-supervisor":
       return { HALON_STATIONS: facts.stations.join(",") };
     case "monitor":

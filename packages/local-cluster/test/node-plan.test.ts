@@ -45,7 +45,11 @@ describe("an agent's configuration", () => {
       services: [
         {
           name: "station-replica",
-          env: { HALON_STATE_DIR: "/state/station-1/station-replica", HALON_CLUSTER_ID: "f00d" },
+          env: {
+            HALON_STATE_DIR: "/state/station-1/station-replica",
+            HALON_CLUSTER_ID: "f00d",
+            HALON_API_ADDRESS: "127.0.0.1:15001",
+          },
         },
         { name: "recovery-supervisor", env: { HALON_STATIONS: "station-1" } },
         { name: "monitor", env: {} },
