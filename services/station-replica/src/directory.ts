@@ -1,4 +1,4 @@
-import type { Announce, Directory } from "@halon/proto";
+import { type Announce, type Directory, isName } from "@halon/proto";
 
 /** A process of which nothing was heard for this long is no longer named. */
 const FORGET_MS = 3_000;
@@ -9,17 +9,34 @@ const NAMES_MAX = 4_096;
 export class Announced {
   readonly #heardAtMs = new Map<string, Map<string, number>>();
 
+  #refused = 0;
+
+  /** Announcements of unknown roles, under names that cannot stand in a subject, or beyond the names remembered. */
+  get refused(): number {
+    return this.#refused;
+  }
+
   note({ role, node }: Announce, nowMs: number): void {
+    const isKnown = role === "transponder" || role === "monitor";
     const names = this.#heardAtMs.get(role) ?? new Map<string, number>();
-    if (role === "transponder" || role === "monitor") this.#heardAtMs.set(role, names);
-    if (names.has(node) || names.size < NAMES_MAX) names.set(node, nowMs);
+    if (names.size >= NAMES_MAX) forget(names, nowMs);
+    if (!isKnown || !isName(node) || (names.size >= NAMES_MAX && !names.has(node))) {
+      this.#refused++;
+      return;
+    }
+    names.set(node, nowMs);
+    this.#heardAtMs.set(role, names);
   }
 
   names(role: "transponder" | "monitor", nowMs: number): readonly string[] {
     const names = this.#heardAtMs.get(role) ?? new Map<string, number>();
-    for (const [name, heardAtMs] of names) if (nowMs - heardAtMs > FORGET_MS) names.delete(name);
+    forget(names, nowMs);
     return [...names.keys()].sort();
   }
+}
+
+function forget(names: Map<string, number>, nowMs: number): void {
+  for (const [name, heardAtMs] of names) if (nowMs - heardAtMs > FORGET_MS) names.delete(name);
 }
 
 export const directoryOf = (

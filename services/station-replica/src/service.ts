@@ -82,7 +82,14 @@ export function createStation(identity: Identity, ports: StationPorts): Station 
   );
   const counters = () => {
     const { refused, undecodable, dropped, waiting } = member.status;
-    return { ...post.counters, refused, logUndecodable: undecodable, dropped, waiting };
+    return {
+      ...post.counters,
+      refused,
+      logUndecodable: undecodable,
+      dropped,
+      waiting,
+      announcesRefused: announced.refused,
+    };
   };
   const queries: Queries = new Queries({
     clock,
