@@ -1,4 +1,4 @@
-import { isMemberId, type MemberId } from "./ids.ts";
+import { isMemberId, type MemberId, memberName } from "./ids.ts";
 
 /** Most members that a group may have. */
 export const MEMBERS_MAX = 15;
@@ -38,10 +38,13 @@ export function createMembership(members: readonly MemberId[], legislature = 1):
     if (!isMemberId(member))
       throw new MembershipError(
         "bad-id",
-        `member ${JSON.stringify(member)}: use 1 to 64 characters of A-Z a-z 0-9 _ -`,
+        `member ${JSON.stringify(member)}: use 1 to 64 characters of A-Z a-z 0-9 _ -, and an incarnation after a dot if need be`,
       );
-    if (members.indexOf(member) !== at)
-      throw new MembershipError("duplicate", `member ${member} is named twice: each member needs its own id`);
+    if (members.findIndex((other) => memberName(other) === memberName(member)) !== at)
+      throw new MembershipError(
+        "duplicate",
+        `member ${memberName(member)} is named twice: each needs a name of its own`,
+      );
   }
   return { legislature, members: [...members].sort() };
 }

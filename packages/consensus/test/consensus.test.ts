@@ -111,10 +111,12 @@ describe("membership", () => {
     expect(codeOf([])).toBe("empty");
     expect(codeOf(Array.from({ length: MEMBERS_MAX + 1 }, (_, at) => `m${at}`))).toBe("too-many");
     expect(codeOf(["a", "b", "a"])).toBe("duplicate");
-    for (const bad of ["", "a.b", "a b", "a*", "ä", "x".repeat(65)]) {
+    for (const bad of ["", "a.B", "a.", ".b", "a.b.c", "a b", "a*", "ä", "x".repeat(65)]) {
       expect(isMemberId(bad)).toBe(false);
       expect(codeOf(["a", bad])).toBe("bad-id");
     }
-    expect(() => createMembership(["a", "a.b"])).toThrow(/"a\.b".*1 to 64 characters/);
+    expect(codeOf(["a", "a.1"])).toBe("duplicate");
+    expect(codeOf(["a.1", "b.1"])).toBe(undefined);
+    expect(() => createMembership(["a", "a.B"])).toThrow(/"a\.B".*1 to 64 characters/);
   });
 });

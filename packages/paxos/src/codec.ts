@@ -1,95 +1,106 @@
-import type { Ballot } from "@halon/consensus";
 import { halon } from "./gen/paxos.js";
-import type { Entry, PaxosMessage, PaxosRecord } from "./message.ts";
+import type { Entry, PaxosMessage } from "./message.ts";
+import {
+  ballotFromWire,
+  ballotToWire,
+  contentFromWire,
+  contentToWire,
+  decodeWith,
+  fromWire,
+  PaxosCodecError,
+  toWire,
+} from "./wire.ts";
+
+export { decodeRecord, encodeRecord } from "./record-codec.ts";
+export { PaxosCodecError } from "./wire.ts";
 
 const wire = halon.paxos.v1;
 type Wire = halon.paxos.v1.Message;
 
-/** Bytes that are no message or record of ours. `message` says where it ends to make sense. */
-export class PaxosCodecError extends Error {
-  override readonly name = "PaxosCodecError";
-}
-
+/** A message and what it is to be judged by before it is taken. */
 export interface Addressed {
   readonly group: string;
+  /** Of the sender; 0 when it does not know any. */
   readonly legislature: number;
+  /** Names the life of the sender. */
+  readonly boot: number;
   readonly message: PaxosMessage;
 }
 
-type Long = NonNullable<halon.paxos.v1.IBallot["round"]>;
-
-/** The generated types ask for Long; its encoder takes any safe integer. */
-const toWire = (value: number): Long => value as unknown as Long;
-
-function fromWire(value: Long | null | undefined, field: string): number {
-  // A plain number for a field that is absent. What is above 2^53 is no safe integer when rounded, either.
-  const number = typeof value === "object" ? (value?.toNumber() ?? 0) : Number(value ?? 0);
-  if (!Number.isSafeInteger(number)) throw new PaxosCodecError(`${field} is ${String(value)}: above 2^53`);
-  return number;
-}
-
-const NO_BYTES = new Uint8Array(0);
-const ballotToWire = (ballot: Ballot) => ({ round: toWire(ballot.round), member: ballot.member });
-
-function ballotFromWire(ballot: halon.paxos.v1.IBallot | null | undefined, field: string): Ballot {
-  if (!ballot) throw new PaxosCodecError(`${field} is missing`);
-  return { round: fromWire(ballot.round, `${field}.round`), member: ballot.member ?? "" };
-}
+const entryToWire = (entry: Entry): halon.paxos.v1.IEntry => ({
+  number: toWire(entry.number),
+  ballot: ballotToWire(entry.ballot),
+  ...contentToWire(entry),
+});
 
 const entryFromWire = (entry: halon.paxos.v1.IEntry): Entry => ({
   number: fromWire(entry.number, "entry.number"),
   ballot: ballotFromWire(entry.ballot, "entry.ballot"),
-  value: entry.value ?? NO_BYTES,
+  ...contentFromWire(entry),
 });
 
 function bodyToWire(message: PaxosMessage): Partial<halon.paxos.v1.IMessage> {
   switch (message.kind) {
+    case "probe":
+      return { probe: { chosen: toWire(message.chosen) } };
+    case "probeOk":
+      return { probeOk: { promised: ballotToWire(message.promised) } };
     case "prepare":
       return { prepare: { ballot: ballotToWire(message.ballot), from: toWire(message.from) } };
     case "prepareOk": {
-      const entries = message.entries.map((entry) => ({
-        number: toWire(entry.number),
-        ballot: ballotToWire(entry.ballot),
-        value: entry.value,
-      }));
-      const { ballot, chosen, more } = message;
-      return { prepareOk: { ballot: ballotToWire(ballot), chosen: toWire(chosen), entries, more } };
+      const { ballot, chosen, entries, more } = message;
+      return {
+        prepareOk: { ballot: ballotToWire(ballot), chosen: toWire(chosen), entries: entries.map(entryToWire), more },
+      };
     }
-    case "prepareRefused":
-      return { prepareRefused: { promised: ballotToWire(message.promised) } };
+    case "refused":
+      return { refused: { promised: ballotToWire(message.promised) } };
     case "accept": {
-      const { ballot, number, value, chosen } = message;
-      return { accept: { ballot: ballotToWire(ballot), number: toWire(number), value, chosen: toWire(chosen) } };
+      const { ballot, number, chosen } = message;
+      const at = { ballot: ballotToWire(ballot), number: toWire(number), chosen: toWire(chosen) };
+      return { accept: { ...at, ...contentToWire(message) } };
     }
     case "acceptOk":
       return { acceptOk: { ballot: ballotToWire(message.ballot), number: toWire(message.number) } };
-    case "acceptRefused":
-      return { acceptRefused: { promised: ballotToWire(message.promised) } };
-    case "heartbeat":
-      return { heartbeat: { ballot: ballotToWire(message.ballot), chosen: toWire(message.chosen) } };
-    case "heartbeatOk":
-      return { heartbeatOk: { ballot: ballotToWire(message.ballot) } };
+    case "heartbeat": {
+      const { ballot, chosen, round } = message;
+      return { heartbeat: { ballot: ballotToWire(ballot), chosen: toWire(chosen), round: toWire(round) } };
+    }
+    case "heartbeatOk": {
+      const { ballot, round, granted, chosen } = message;
+      return { heartbeatOk: { ballot: ballotToWire(ballot), round: toWire(round), granted, chosen: toWire(chosen) } };
+    }
     case "learnRequest":
       return { learnRequest: { from: toWire(message.from) } };
-    case "learnReply":
+    case "learnReply": {
+      const { from, values, chosen } = message;
+      return { learnReply: { from: toWire(from), values: values.map(contentToWire), chosen: toWire(chosen) } };
+    }
+    case "learnTrimmed":
+      return { learnTrimmed: { trimmed: toWire(message.trimmed), chosen: toWire(message.chosen) } };
+    case "hello": {
+      const { promised, accepted, chosen, ask } = message;
       return {
-        learnReply: { from: toWire(message.from), values: [...message.values], chosen: toWire(message.chosen) },
+        hello: { promised: ballotToWire(promised), accepted: toWire(accepted), chosen: toWire(chosen), ask },
       };
+    }
+    case "disowned":
+      return { disowned: { why: message.why } };
     default:
       return message satisfies never;
   }
 }
 
+/** The messages of a healthy reign first: these are many. */
 function bodyFromWire(decoded: Wire): PaxosMessage {
-  const { prepare, prepareOk, prepareRefused, accept, acceptOk, acceptRefused } = decoded;
-  const { heartbeat, heartbeatOk, learnRequest, learnReply } = decoded;
+  const { accept, acceptOk, heartbeat, heartbeatOk } = decoded;
   if (accept)
     return {
       kind: "accept",
       ballot: ballotFromWire(accept.ballot, "accept.ballot"),
       number: fromWire(accept.number, "accept.number"),
-      value: accept.value ?? NO_BYTES,
       chosen: fromWire(accept.chosen, "accept.chosen"),
+      ...contentFromWire(accept),
     };
   if (acceptOk)
     return {
@@ -102,8 +113,22 @@ function bodyFromWire(decoded: Wire): PaxosMessage {
       kind: "heartbeat",
       ballot: ballotFromWire(heartbeat.ballot, "heartbeat.ballot"),
       chosen: fromWire(heartbeat.chosen, "heartbeat.chosen"),
+      round: fromWire(heartbeat.round, "heartbeat.round"),
     };
-  if (heartbeatOk) return { kind: "heartbeatOk", ballot: ballotFromWire(heartbeatOk.ballot, "heartbeatOk.ballot") };
+  if (heartbeatOk)
+    return {
+      kind: "heartbeatOk",
+      ballot: ballotFromWire(heartbeatOk.ballot, "heartbeatOk.ballot"),
+      round: fromWire(heartbeatOk.round, "heartbeatOk.round"),
+      granted: heartbeatOk.granted ?? false,
+      chosen: fromWire(heartbeatOk.chosen, "heartbeatOk.chosen"),
+    };
+  return electionFromWire(decoded) ?? learningFromWire(decoded) ?? lifeFromWire(decoded);
+}
+
+function electionFromWire({ probe, probeOk, prepare, prepareOk, refused }: Wire): PaxosMessage | undefined {
+  if (probe) return { kind: "probe", chosen: fromWire(probe.chosen, "probe.chosen") };
+  if (probeOk) return { kind: "probeOk", promised: ballotFromWire(probeOk.promised, "probeOk.promised") };
   if (prepare)
     return {
       kind: "prepare",
@@ -118,33 +143,48 @@ function bodyFromWire(decoded: Wire): PaxosMessage {
       entries: (prepareOk.entries ?? []).map(entryFromWire),
       more: prepareOk.more ?? false,
     };
-  if (prepareRefused)
-    return { kind: "prepareRefused", promised: ballotFromWire(prepareRefused.promised, "prepareRefused.promised") };
-  if (acceptRefused)
-    return { kind: "acceptRefused", promised: ballotFromWire(acceptRefused.promised, "acceptRefused.promised") };
+  if (refused) return { kind: "refused", promised: ballotFromWire(refused.promised, "refused.promised") };
+  return undefined;
+}
+
+function learningFromWire({ learnRequest, learnReply, learnTrimmed }: Wire): PaxosMessage | undefined {
   if (learnRequest) return { kind: "learnRequest", from: fromWire(learnRequest.from, "learnRequest.from") };
   if (learnReply)
     return {
       kind: "learnReply",
       from: fromWire(learnReply.from, "learnReply.from"),
-      values: learnReply.values ?? [],
+      values: (learnReply.values ?? []).map(contentFromWire),
       chosen: fromWire(learnReply.chosen, "learnReply.chosen"),
     };
+  if (learnTrimmed)
+    return {
+      kind: "learnTrimmed",
+      trimmed: fromWire(learnTrimmed.trimmed, "learnTrimmed.trimmed"),
+      chosen: fromWire(learnTrimmed.chosen, "learnTrimmed.chosen"),
+    };
+  return undefined;
+}
+
+function lifeFromWire({ hello, disowned }: Wire): PaxosMessage {
+  if (hello)
+    return {
+      kind: "hello",
+      promised: ballotFromWire(hello.promised, "hello.promised"),
+      accepted: fromWire(hello.accepted, "hello.accepted"),
+      chosen: fromWire(hello.chosen, "hello.chosen"),
+      ask: hello.ask ?? false,
+    };
+  if (disowned) return { kind: "disowned", why: disowned.why ?? "" };
   throw new PaxosCodecError("message without a body that this version knows");
 }
 
-const decodeWith = <T>(what: string, decode: () => T): T => {
-  try {
-    return decode();
-  } catch (cause) {
-    throw new PaxosCodecError(`undecodable ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
-};
-
-export const encodeMessage = ({ group, legislature, message }: Addressed): Uint8Array =>
-  wire.Message.encode({ group, legislature: toWire(legislature), ...bodyToWire(message) }).finish();
+export const encodeMessage = ({ group, legislature, boot, message }: Addressed): Uint8Array =>
+  wire.Message.encode({
+    group,
+    legislature: toWire(legislature),
+    boot: toWire(boot),
+    ...bodyToWire(message),
+  }).finish();
 
 /** Values in the result are views on `bytes`. Throws {@link PaxosCodecError}. */
 export function decodeMessage(bytes: Uint8Array): Addressed {
@@ -152,39 +192,7 @@ export function decodeMessage(bytes: Uint8Array): Addressed {
   return {
     group: decoded.group,
     legislature: fromWire(decoded.legislature, "legislature"),
+    boot: fromWire(decoded.boot, "boot"),
     message: bodyFromWire(decoded),
   };
-}
-
-export function encodeRecord(record: PaxosRecord): Uint8Array {
-  switch (record.kind) {
-    case "promised":
-      return wire.Record.encode({ promised: { ballot: ballotToWire(record.ballot) } }).finish();
-    case "accepted": {
-      const { ballot, number, value, chosen } = record;
-      const accepted = { ballot: ballotToWire(ballot), number: toWire(number), value, chosen: toWire(chosen) };
-      return wire.Record.encode({ accepted }).finish();
-    }
-    case "learned":
-      return wire.Record.encode({ learned: { number: toWire(record.number), value: record.value } }).finish();
-    default:
-      return record satisfies never;
-  }
-}
-
-/** Throws {@link PaxosCodecError}. */
-export function decodeRecord(bytes: Uint8Array): PaxosRecord {
-  const { promised, accepted, learned } = decodeWith("record", () => wire.Record.decode(bytes));
-  if (accepted)
-    return {
-      kind: "accepted",
-      ballot: ballotFromWire(accepted.ballot, "accepted.ballot"),
-      number: fromWire(accepted.number, "accepted.number"),
-      value: accepted.value ?? NO_BYTES,
-      chosen: fromWire(accepted.chosen, "accepted.chosen"),
-    };
-  if (promised) return { kind: "promised", ballot: ballotFromWire(promised.ballot, "promised.ballot") };
-  if (learned)
-    return { kind: "learned", number: fromWire(learned.number, "learned.number"), value: learned.value ?? NO_BYTES };
-  throw new PaxosCodecError("record without a body that this version knows");
 }

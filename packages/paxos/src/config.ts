@@ -1,16 +1,17 @@
-import type { MemberId, Membership } from "@halon/consensus";
+import { CLOCK_RATE_ERROR_MAX, isMemberId, type MemberId } from "@halon/consensus";
 
 /** How one member takes part. Times in milliseconds of its own monotonic clock. */
 export interface PaxosConfig {
   /** Minted once when the group is founded. Messages of another group are refused. */
   readonly group: string;
   readonly self: MemberId;
-  readonly membership: Membership;
   /** Decrees that a leader may have in flight. */
   readonly alpha?: number;
-  /** A leader lets itself be heard this often. */
+  /** A leader lets itself be heard, and asks for its lease, this often. */
   readonly heartbeatMs?: number;
-  /** A follower that hears nothing for this long, and up to half as long again by chance, stands for election. */
+  /** For so long, from when it asked, a leader answers for itself. The same for all members of a group. */
+  readonly leaseMs?: number;
+  /** A follower that hears nothing for this long, and up to a quarter longer by chance, stands for election. */
   readonly electionMs?: number;
   /** An unanswered Accept or LearnRequest is repeated after this. */
   readonly resendMs?: number;
@@ -23,7 +24,8 @@ export interface PaxosConfig {
 export const PAXOS_DEFAULTS = {
   alpha: 4,
   heartbeatMs: 120,
-  electionMs: 600,
+  leaseMs: 500,
+  electionMs: 560,
   resendMs: 100,
   announceMs: 5,
   cacheBytesMax: 8 * 1024 * 1024,
@@ -35,6 +37,21 @@ export const PAGE_BYTES_MAX = 256 * 1024;
 export const PAGE_ENTRIES_MAX = 512;
 /** LearnRequests that may wait for the journal at a time; further ones are dropped, and repeated by who asked. */
 export const READS_MAX = 16;
+/** Bytes of values that are accepted and not known to be chosen; beyond it a member that lags accepts no more. */
+export const OPEN_BYTES_MAX = 64 * 1024 * 1024;
+/** Entries of the open suffix. No leader's window is wider. */
+export const OPEN_ENTRIES_MAX = 1_024;
+/** No member stands with a round as high as this. A promise of it fences who has made it. */
+export const FENCE_ROUND = 2 ** 52;
+/** Widest window of a leader. */
+export const ALPHA_MAX = 256;
+
+/**
+ * What an acceptor waits to be sure that a lease of `leaseMs` has lapsed at its holder, however their clocks run: the
+ * holder's slow by ρ, its own fast by ρ. Gray and Cheriton, "Leases" (1989), §5.
+ */
+export const stretched = (leaseMs: number): number =>
+  (leaseMs * (1 + CLOCK_RATE_ERROR_MAX)) / (1 - CLOCK_RATE_ERROR_MAX);
 
 /** A configuration that cannot work. The message says what to change. */
 export class PaxosConfigError extends Error {
@@ -44,15 +61,20 @@ export class PaxosConfigError extends Error {
 /** Fills in the defaults. Throws {@link PaxosConfigError} on impossible pairs. */
 export function completeConfig(config: PaxosConfig): Required<PaxosConfig> {
   const full = { ...PAXOS_DEFAULTS, ...config };
-  if (!full.membership.members.includes(full.self))
+  if (!isMemberId(full.self))
     throw new PaxosConfigError(
-      `${full.self} is not one of the members ${full.membership.members.join(", ")}: name it there, or start it elsewhere`,
+      `self ${JSON.stringify(full.self)} names no member: use 1 to 64 characters of A-Z a-z 0-9 _ -, and an incarnation after a dot`,
     );
-  if (!(full.electionMs >= 3 * full.heartbeatMs))
-    throw new PaxosConfigError(
-      `electionMs ${full.electionMs} is below three heartbeats of ${full.heartbeatMs} ms: one lost message would depose a leader`,
-    );
-  for (const name of ["alpha", "heartbeatMs", "resendMs", "announceMs", "cacheBytesMax"] as const)
+  for (const name of ["alpha", "heartbeatMs", "leaseMs", "resendMs", "announceMs", "cacheBytesMax"] as const)
     if (!(full[name] >= 1)) throw new PaxosConfigError(`${name} is ${full[name]}: it must be at least 1`);
+  if (full.alpha > ALPHA_MAX) throw new PaxosConfigError(`alpha is ${full.alpha}: at most ${ALPHA_MAX} are allowed`);
+  if (!(full.leaseMs >= 3 * full.heartbeatMs))
+    throw new PaxosConfigError(
+      `leaseMs ${full.leaseMs} is below three heartbeats of ${full.heartbeatMs} ms: one lost message would end a lease`,
+    );
+  if (!(full.electionMs >= stretched(full.leaseMs)))
+    throw new PaxosConfigError(
+      `electionMs ${full.electionMs} is below the stretched lease of ${Math.ceil(stretched(full.leaseMs))} ms: nobody would be elected before; raise it, or lower leaseMs`,
+    );
   return full;
 }

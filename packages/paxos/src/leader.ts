@@ -1,116 +1,161 @@
-import { assert, compareBallots, type MemberId, quorumSize, Tally, VALUE_BYTES_MAX } from "@halon/consensus";
+import {
+  assert,
+  compareBallots,
+  createMembership,
+  type MemberId,
+  quorumSize,
+  Tally,
+  VALUE_BYTES_MAX,
+} from "@halon/consensus";
 import { onAccept } from "./acceptor.ts";
-import { choose, noteChosen } from "./learner.ts";
-import type { PaxosMessage } from "./message.ts";
-import { becomeFollower, heardLeader } from "./reign.ts";
-import { type Candidate, type Leader, noteBallot, send, setLeader, setTimer, type Turn } from "./state.ts";
-
-type Message<K extends PaxosMessage["kind"]> = PaxosMessage & { kind: K };
+import { choose } from "./learner.ts";
+import { beat } from "./lease.ts";
+import type { Content, MessageOf } from "./message.ts";
+import { becomeFollower } from "./reign.ts";
+import { assertMembership, type Candidate, type Leader, send, setLeader, setTimer, type Turn } from "./state.ts";
 
 const NO_VALUE = new Uint8Array(0);
 
-/** Phase 1 is won: what may have been chosen is proposed again, holes get the empty value. */
+/**
+ * Phase 1 is won: what may have been chosen is proposed again. A stop sign among it ends the legislature; what was accepted
+ * behind one in a lower ballot was proposed by a leader that did not know of it, and cannot have been chosen.
+ */
 export function becomeLeader(turn: Turn, candidate: Candidate): void {
   const { state } = turn;
-  const { self, membership } = state.config;
+  const { self } = state.config;
+  const { members } = assertMembership(state);
   const next = state.table.chosen + 1;
-  const answeredAtMs = new Map(membership.members.map((member) => [member, turn.nowMs]));
-  state.role = { kind: "leader", ballot: candidate.ballot, inFlight: new Map(), next, announced: 0, answeredAtMs };
+  const last = Math.max(state.table.chosen, ...candidate.entries.keys());
+  const role: Leader = {
+    kind: "leader",
+    ballot: candidate.ballot,
+    inFlight: new Map(),
+    next,
+    reignFrom: last,
+    stopAt: undefined,
+    announced: 0,
+    answeredAtMs: new Map(members.map((member) => [member, turn.nowMs])),
+    progress: new Map(),
+    round: 0,
+    rounds: new Map(),
+    roundAnswered: 0,
+    leaseUntilMs: Number.NEGATIVE_INFINITY,
+    asked: [],
+  };
+  state.role = role;
   state.learning = false;
   setLeader(turn, self);
   for (const name of ["election", "learn"]) setTimer(turn, name, undefined);
   setTimer(turn, "resend", turn.nowMs + state.config.resendMs);
-  const last = Math.max(state.table.chosen, ...candidate.entries.keys());
-  for (let number = next; number <= last && state.role.kind === "leader"; number++)
-    passDecree(turn, state.role, candidate.entries.get(number)?.value ?? NO_VALUE);
+  for (let number = next; number <= last && role.stopAt === undefined; number++) {
+    const entry = candidate.entries.get(number);
+    // Accepts are contiguous: what lies below an accepted decree was accepted, or chosen, by somebody in each quorum.
+    assert(entry !== undefined, `nobody has told of decree ${number}, but of ${last}`);
+    passDecree(turn, role, entry);
+    if (role.stopAt !== undefined) assertVoid(candidate, number, last);
+  }
   onHeartbeatTimer(turn);
 }
 
-/** Takes a value for the next decree. False when this member does not lead or its window is full. */
-export function propose(turn: Turn, value: Uint8Array): boolean {
-  const { role, config } = turn.state;
-  assert(value.byteLength <= VALUE_BYTES_MAX, `value of ${value.byteLength} bytes: at most ${VALUE_BYTES_MAX}`);
-  if (role.kind !== "leader" || role.inFlight.size >= config.alpha) return false;
-  turn.out.push({ kind: "proposed", number: role.next });
-  passDecree(turn, role, value);
-  return true;
+/** Nothing behind the stop sign was accepted in its ballot or a higher one. */
+function assertVoid({ entries }: Candidate, stop: number, last: number): void {
+  const sign = entries.get(stop);
+  for (let number = stop + 1; number <= last; number++) {
+    const entry = entries.get(number);
+    assert(
+      sign === undefined || entry === undefined || compareBallots(entry.ballot, sign.ballot) < 0,
+      `decree ${number} was accepted behind the stop sign ${stop}`,
+    );
+  }
 }
 
+/** True when a decree would be taken now. */
+export const mayPropose = ({ state }: Pick<Turn, "state">): boolean =>
+  state.role.kind === "leader" && state.role.stopAt === undefined && state.role.inFlight.size < state.config.alpha;
+
+/** Takes a value, or the members of the next legislature, for the next decree; or does nothing. */
+export function propose(turn: Turn, content: Content): void {
+  const { role } = turn.state;
+  const { byteLength } = content.value;
+  assert(byteLength <= VALUE_BYTES_MAX, `value of ${byteLength} bytes: at most ${VALUE_BYTES_MAX}`);
+  if (role.kind !== "leader" || !mayPropose(turn)) return;
+  turn.out.push({ kind: "proposed", number: role.next });
+  passDecree(turn, role, content);
+}
+
+/** Throws a MembershipError unless they can make a group. */
+export const proposeMembers = (turn: Turn, members: readonly MemberId[]): void =>
+  propose(turn, { value: NO_VALUE, members: createMembership(members).members });
+
 /** Phase 2a: one message for everybody else. The leader's own acceptor is asked first, and flushes beside the others. */
-function passDecree(turn: Turn, role: Leader, value: Uint8Array): void {
-  const { state } = turn;
+function passDecree(turn: Turn, role: Leader, { value, members }: Content): void {
+  const { state, nowMs } = turn;
   const { config, table } = state;
+  assert(role.stopAt === undefined, `decree ${role.next} proposed behind the stop sign ${role.stopAt}`);
   const number = role.next++;
-  role.inFlight.set(number, { value, accepted: new Tally(config.membership), sentAtMs: turn.nowMs });
-  const message = { kind: "accept", ballot: role.ballot, number, value, chosen: table.chosen } as const;
+  if (members !== undefined) role.stopAt = number;
+  const accepted = new Tally(assertMembership(state));
+  role.inFlight.set(number, { content: { value, members }, accepted, proposedAtMs: nowMs, sentAtMs: nowMs });
+  const message = { kind: "accept", ballot: role.ballot, number, value, members, chosen: table.chosen } as const;
   role.announced = table.chosen;
   onAccept(turn, config.self, message);
   assert(table.open(number) !== undefined, `the leader's own acceptor refused decree ${number}`);
   send(turn, "all", message);
 }
 
-export function onAcceptOk(turn: Turn, from: MemberId, message: Message<"acceptOk">): void {
+export function onAcceptOk(turn: Turn, from: MemberId, message: MessageOf<"acceptOk">): void {
   const { state } = turn;
   const { role, table } = state;
   if (role.kind !== "leader" || compareBallots(role.ballot, message.ballot) !== 0) return;
   role.answeredAtMs.set(from, turn.nowMs);
   role.inFlight.get(message.number)?.accepted.add(from);
-  while (role.inFlight.get(table.chosen + 1)?.accepted.isQuorum) {
+  // A stop sign ends the office.
+  while (state.role === role && role.inFlight.get(table.chosen + 1)?.accepted.isQuorum) {
     role.inFlight.delete(table.chosen + 1);
     choose(turn);
   }
-  if (table.chosen > role.announced) setTimer(turn, "announce", turn.nowMs + state.config.announceMs);
+  if (state.role === role && table.chosen > role.announced)
+    setTimer(turn, "announce", turn.nowMs + state.config.announceMs);
 }
 
 export function onAnnounceTimer(turn: Turn): void {
   const { role, table } = turn.state;
-  if (role.kind === "leader" && table.chosen > role.announced) heartbeat(turn, role);
+  if (role.kind === "leader" && table.chosen > role.announced) beat(turn, role);
 }
 
-/** Lets the leader be heard. One that a quorum no longer answers steps down, and so says it to its clients. */
+/** Lets the leader be heard. One that can no longer commit steps down, and so says it to its clients. */
 export function onHeartbeatTimer(turn: Turn): void {
-  const { state } = turn;
+  const { state, nowMs } = turn;
   const { role, config } = state;
   if (role.kind !== "leader") return;
-  state.leaderHeardAtMs = turn.nowMs;
-  role.answeredAtMs.set(config.self, turn.nowMs);
-  const sinceMs = turn.nowMs - 2 * config.electionMs;
-  const answering = [...role.answeredAtMs.values()].filter((atMs) => atMs >= sinceMs).length;
-  if (answering < quorumSize(config.membership)) return becomeFollower(turn);
-  heartbeat(turn, role);
-  setTimer(turn, "heartbeat", turn.nowMs + config.heartbeatMs);
+  state.leaderHeardAtMs = nowMs;
+  role.answeredAtMs.set(config.self, nowMs);
+  if (!isAble(turn, role)) return becomeFollower(turn);
+  beat(turn, role);
+  setTimer(turn, "heartbeat", nowMs + config.heartbeatMs);
 }
 
-function heartbeat(turn: Turn, role: Leader): void {
-  role.announced = turn.state.table.chosen;
-  send(turn, "all", { kind: "heartbeat", ballot: role.ballot, chosen: role.announced });
+/** A quorum answers, and no decree has been in flight for too long: a disk may hang while its process goes on talking. */
+function isAble({ state, nowMs }: Turn, role: Leader): boolean {
+  const sinceMs = nowMs - 2 * state.config.electionMs;
+  const [oldest] = role.inFlight.values();
+  if (oldest !== undefined && oldest.proposedAtMs < sinceMs) return false;
+  const answering = [...role.answeredAtMs.values()].filter((atMs) => atMs >= sinceMs).length;
+  return answering >= quorumSize(assertMembership(state));
 }
 
 /** Repeats each Accept that is old enough to those who have not answered it. */
 export function onResendTimer(turn: Turn): void {
-  const { role, config, table } = turn.state;
+  const { state, nowMs } = turn;
+  const { role, config, table } = state;
   if (role.kind !== "leader") return;
   for (const [number, flight] of role.inFlight) {
-    if (turn.nowMs - flight.sentAtMs < config.resendMs) continue;
-    flight.sentAtMs = turn.nowMs;
-    const message = { kind: "accept", ballot: role.ballot, number, value: flight.value, chosen: table.chosen } as const;
-    for (const member of config.membership.members)
+    if (nowMs - flight.sentAtMs < config.resendMs) continue;
+    flight.sentAtMs = nowMs;
+    const { ballot } = role;
+    const message = { kind: "accept", ballot, number, ...flight.content, chosen: table.chosen } as const;
+    for (const member of assertMembership(state).members)
       if (member !== config.self && !flight.accepted.has(member)) send(turn, member, message);
   }
-  setTimer(turn, "resend", turn.nowMs + config.resendMs);
-}
-
-export function onHeartbeat(turn: Turn, from: MemberId, { ballot, chosen }: Message<"heartbeat">): void {
-  const { state } = turn;
-  if (compareBallots(ballot, state.promised) < 0)
-    return send(turn, from, { kind: "acceptRefused", promised: state.promised });
-  noteBallot(state, ballot);
-  heardLeader(turn, from, ballot);
-  send(turn, from, { kind: "heartbeatOk", ballot });
-  noteChosen(turn, from, ballot, chosen);
-}
-
-export function onHeartbeatOk(turn: Turn, from: MemberId, { ballot }: Message<"heartbeatOk">): void {
-  const { role } = turn.state;
-  if (role.kind === "leader" && compareBallots(role.ballot, ballot) === 0) role.answeredAtMs.set(from, turn.nowMs);
+  setTimer(turn, "resend", nowMs + config.resendMs);
 }

@@ -1,10 +1,9 @@
 import { assert, type Ballot, compareBallots, type MemberId } from "@halon/consensus";
 import { decodeRecord } from "./codec.ts";
 import { PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, READS_MAX } from "./config.ts";
-import type { PaxosMessage } from "./message.ts";
-import { persist, send, setTimer, type Turn } from "./state.ts";
-
-type Message<K extends PaxosMessage["kind"]> = PaxosMessage & { kind: K };
+import { enterLegislature } from "./legislature.ts";
+import type { Content, MessageOf } from "./message.ts";
+import { membershipOf, type PaxosState, persist, send, setTimer, type Turn } from "./state.ts";
 
 /** Records asked of the journal at a time, to deliver or to teach. */
 const READ_RECORDS_MAX = 16;
@@ -15,8 +14,14 @@ const READ_RECORDS_MAX = 16;
  */
 export function noteChosen(turn: Turn, from: MemberId, ballot: Ballot, chosen: number): void {
   const { state } = turn;
-  state.knownChosen = Math.max(state.knownChosen, chosen);
   if (compareBallots(ballot, state.told.ballot) > 0 || chosen > state.told.chosen) state.told = { ballot, chosen };
+  noteAhead(turn, from, chosen);
+}
+
+/** Somebody knows that all decrees up to `chosen` are. */
+export function noteAhead(turn: Turn, from: MemberId, chosen: number): void {
+  const { state } = turn;
+  state.knownChosen = Math.max(state.knownChosen, chosen);
   takeTold(turn);
   if (state.table.chosen < state.knownChosen && !state.learning) askToLearn(turn, from);
 }
@@ -30,33 +35,53 @@ function takeTold(turn: Turn): void {
   }
 }
 
-/** The next decree is chosen, with the value held for it. */
+/** The next decree is chosen, with what is held for it. */
 export function choose(turn: Turn): void {
   const { state } = turn;
-  state.table.choose();
+  const { members } = state.table.choose();
   state.knownChosen = Math.max(state.knownChosen, state.table.chosen);
+  if (members !== undefined) enterLegislature(turn, members, state.table.chosen);
   deliver(turn);
 }
 
 /** Gives out chosen decrees in order, from memory, else from the journal, one read at a time. */
 export function deliver(turn: Turn): void {
   const { state } = turn;
-  while (state.delivered < state.table.chosen) {
-    const value = state.table.cached(state.delivered + 1);
-    if (value === undefined) {
+  const { table } = state;
+  while (state.lacking === undefined && state.delivered < table.chosen) {
+    const content = table.cached(state.delivered + 1);
+    if (content !== undefined) give(turn, content);
+    else if (state.delivered < table.trimmed) return lack(turn, undefined);
+    else {
       if (![...state.reads.values()].some((read) => read.to === undefined))
-        read(turn, undefined, state.delivered + 1, Math.min(state.table.chosen, state.delivered + READ_RECORDS_MAX));
+        read(turn, undefined, state.delivered + 1, Math.min(table.chosen, state.delivered + READ_RECORDS_MAX));
       return;
     }
-    turn.out.push({ kind: "decided", number: ++state.delivered, value });
   }
+}
+
+function give({ state, out }: Turn, { value, members }: Content): void {
+  const number = ++state.delivered;
+  const begun = members && state.legislatures.find(({ first }) => first === number + 1);
+  assert(members === undefined || begun !== undefined, `stop sign ${number} has begun no legislature`);
+  out.push({ kind: "decided", number, value, ...(begun && { membership: begun.membership }) });
+}
+
+/** No decrees help any more: the applied state has to be taken over from somebody. */
+export function lack(turn: Turn, from: MemberId | undefined): void {
+  const { state } = turn;
+  const known = from ?? state.lacking?.from;
+  state.lacking = { from: known };
+  state.learning = true;
+  if (known !== undefined) turn.out.push({ kind: "behind", from: known });
+  setTimer(turn, "learn", turn.nowMs + state.config.resendMs);
 }
 
 function read(turn: Turn, to: MemberId | undefined, from: number, through: number): void {
   const { state } = turn;
   const seqs: number[] = [];
   for (let number = from; number <= through; number++) seqs.push(state.table.seqOf(number));
-  state.reads.set(++state.readToken, { to, from });
+  state.reads.set(++state.readToken, { to, from, lowestSeq: Math.min(...seqs) });
   turn.out.push({ kind: "read", token: state.readToken, seqs });
 }
 
@@ -65,15 +90,18 @@ export function onRecords(turn: Turn, token: number, records: readonly Uint8Arra
   const asked = state.reads.get(token);
   assert(asked !== undefined, `records for read ${token}, which was not asked for`);
   state.reads.delete(token);
-  const values = records.map((bytes, at) => {
+  const contents = records.map((bytes, at): Content => {
     const record = decodeRecord(bytes);
     const number = asked.from + at;
-    assert(record.kind !== "promised" && record.number === number, `record of decree ${number} is ${record.kind}`);
-    return record.value;
+    assert(
+      (record.kind === "accepted" || record.kind === "learned") && record.number === number,
+      `record of decree ${number} is ${record.kind}`,
+    );
+    return record;
   });
-  if (asked.to !== undefined) return teach(turn, asked.to, asked.from, values);
-  for (const [at, value] of values.entries())
-    if (asked.from + at === state.delivered + 1) turn.out.push({ kind: "decided", number: ++state.delivered, value });
+  if (asked.to !== undefined) return teach(turn, asked.to, asked.from, contents);
+  for (const [at, content] of contents.entries())
+    if (state.lacking === undefined && asked.from + at === state.delivered + 1) give(turn, content);
   deliver(turn);
 }
 
@@ -88,56 +116,80 @@ export function askToLearn(turn: Turn, from: MemberId): void {
 export function onLearnTimer(turn: Turn, random: number): void {
   const { state } = turn;
   state.learning = false;
-  if (state.role.kind === "leader" || state.table.chosen >= state.knownChosen) return;
-  const others = state.config.membership.members.filter((member) => member !== state.config.self);
+  if (state.role.kind === "leader" && state.lacking === undefined) return;
+  const others = (membershipOf(state)?.members ?? []).filter((member) => member !== state.config.self);
   const target = others[Math.floor(random * others.length)];
-  if (target !== undefined) askToLearn(turn, target);
+  if (state.lacking !== undefined) lack(turn, target);
+  else if (target !== undefined && state.table.chosen < state.knownChosen) askToLearn(turn, target);
 }
 
-export function onLearnRequest(turn: Turn, from: MemberId, { from: first }: Message<"learnRequest">): void {
+export function onLearnRequest(turn: Turn, from: MemberId, { from: first }: MessageOf<"learnRequest">): void {
   const { state } = turn;
   const { table } = state;
   if (first < 1 || first > table.chosen) return;
-  if (table.cached(first) === undefined) {
-    if (state.reads.size < READS_MAX) read(turn, from, first, Math.min(table.chosen, first + READ_RECORDS_MAX - 1));
-    else state.refused++;
-    return;
-  }
-  const values: Uint8Array[] = [];
-  for (let number = first; number <= table.chosen && values.length < PAGE_ENTRIES_MAX; number++)
-    values.push(table.cached(number) as Uint8Array);
-  teach(turn, from, first, values);
+  if (table.cached(first) !== undefined) {
+    const contents: Content[] = [];
+    for (let number = first; number <= table.chosen && contents.length < PAGE_ENTRIES_MAX; number++)
+      contents.push(table.cached(number) as Content);
+    teach(turn, from, first, contents);
+  } else if (first <= table.trimmed) {
+    send(turn, from, { kind: "learnTrimmed", trimmed: table.trimmed, chosen: table.chosen });
+  } else if (state.reads.size < READS_MAX) {
+    read(turn, from, first, Math.min(table.chosen, first + READ_RECORDS_MAX - 1));
+  } else state.refused++;
 }
 
-function teach(turn: Turn, to: MemberId, from: number, values: readonly Uint8Array[]): void {
+function teach(turn: Turn, to: MemberId, from: number, contents: readonly Content[]): void {
   let bytes = 0;
   let count = 0;
-  while (count < values.length) {
-    bytes += (values[count] as Uint8Array).byteLength;
+  for (const { value } of contents) {
+    bytes += value.byteLength;
     if (count > 0 && bytes > PAGE_BYTES_MAX) break;
     count++;
   }
-  send(turn, to, { kind: "learnReply", from, values: values.slice(0, count), chosen: turn.state.table.chosen });
+  send(turn, to, { kind: "learnReply", from, values: contents.slice(0, count), chosen: turn.state.table.chosen });
 }
 
 /** Takes over chosen values from a peer, in order; what is held already is skipped. */
-export function onLearnReply(turn: Turn, from: MemberId, message: Message<"learnReply">): void {
+export function onLearnReply(turn: Turn, from: MemberId, message: MessageOf<"learnReply">): void {
   const { state } = turn;
   const { table } = state;
-  if (state.role.kind === "leader") return;
+  if (state.role.kind === "leader" || membershipOf(state) === undefined) return;
   const before = table.chosen;
   state.knownChosen = Math.max(state.knownChosen, message.chosen);
-  for (const [at, value] of message.values.entries()) {
+  for (const [at, { value, members }] of message.values.entries()) {
     const number = message.from + at;
     if (number !== table.chosen + 1) continue;
-    const seq = persist(turn, { kind: "learned", number, value });
-    table.accept(number, { ballot: state.promised, value }, seq);
+    const seq = persist(turn, { kind: "learned", number, value, members });
+    table.accept(number, { ballot: state.promised, value, members, seq });
     choose(turn);
   }
   takeTold(turn);
-  if (table.chosen >= state.knownChosen) {
-    state.learning = false;
-    setTimer(turn, "learn", undefined);
-    // A copy of an answer, or a late one, brings nothing: asking on after each would double the traffic with each copy.
-  } else if (table.chosen > before) askToLearn(turn, from);
+  if (table.chosen >= state.knownChosen) endLearning(turn);
+  // A copy of an answer, or a late one, brings nothing: asking on after each would double the traffic with each copy.
+  else if (table.chosen > before && state.lacking === undefined) askToLearn(turn, from);
 }
+
+function endLearning(turn: Turn): void {
+  if (turn.state.lacking !== undefined) return;
+  turn.state.learning = false;
+  setTimer(turn, "learn", undefined);
+}
+
+/** Another may still keep what this one does not. Only when nobody does, the state itself has to be taken over. */
+export function onLearnTrimmed(turn: Turn, from: MemberId, { trimmed, chosen }: MessageOf<"learnTrimmed">): void {
+  const { state } = turn;
+  state.knownChosen = Math.max(state.knownChosen, chosen);
+  if (state.table.chosen >= trimmed || !isLearning(state) || state.lacking !== undefined) return;
+  if (state.without.chosen !== state.table.chosen)
+    state.without = { chosen: state.table.chosen, members: new Set([state.config.self]) };
+  const { members } = state.without;
+  const isRepeated = members.has(from);
+  members.add(from);
+  const other = membershipOf(state)?.members.find((member) => !members.has(member));
+  if (other === undefined || isRepeated) lack(turn, from);
+  else askToLearn(turn, other);
+}
+
+/** A copy of an old answer must not make a leader, or one who has caught up, throw away what it has. */
+const isLearning = ({ role, learning }: PaxosState): boolean => learning && role.kind !== "leader";

@@ -5,38 +5,45 @@ import {
   type ConsensusOutput,
   type ConsensusStatus,
   formatBallot,
-  type MemberId,
+  type Membership,
 } from "@halon/consensus";
-import { onAccept, onPrepare } from "./acceptor.ts";
-import { becomeCandidate, maybeLead, onElectionTimer, onPrepareOk, onRefused } from "./candidate.ts";
-import { decodeMessage, decodeRecord, PaxosCodecError } from "./codec.ts";
-import { completeConfig, type PaxosConfig } from "./config.ts";
+import { onElectionTimer } from "./candidate.ts";
+import { completeConfig, type PaxosConfig, stretched } from "./config.ts";
+import { onMessage } from "./inbox.ts";
+import { mayPropose, onAnnounceTimer, onHeartbeatTimer, onResendTimer, propose, proposeMembers } from "./leader.ts";
+import { deliver, lack, onLearnTimer, onRecords } from "./learner.ts";
+import { confirm, isLeased } from "./lease.ts";
+import { maybeInstall, onTellTimer, onTrim } from "./legislature.ts";
+import { hello, nextBoot } from "./peers.ts";
+import { Restored } from "./restore.ts";
 import {
-  onAcceptOk,
-  onAnnounceTimer,
-  onHeartbeat,
-  onHeartbeatOk,
-  onHeartbeatTimer,
-  onResendTimer,
-  propose,
-} from "./leader.ts";
-import { deliver, onLearnReply, onLearnRequest, onLearnTimer, onRecords } from "./learner.ts";
-import type { PaxosMessage } from "./message.ts";
-import { assertState, createState, noteBallot, type PaxosState, promise, setTimer, type Turn } from "./state.ts";
+  assertState,
+  createState,
+  isMember,
+  membershipOf,
+  noteBallot,
+  type PaxosState,
+  persist,
+  send,
+  setTimer,
+  type Turn,
+} from "./state.ts";
 
 /**
- * Multi-Paxos with a stable leader. Lamport, "Paxos Made Simple" §3; van Renesse and Altinbuken, "Paxos Made Moderately
- * Complex". Throws {@link PaxosConfigError} on a configuration that cannot work.
+ * Multi-Paxos with a stable leader, leases and changing membership. Lamport, "Paxos Made Simple" §3; van Renesse and
+ * Altinbuken, "Paxos Made Moderately Complex"; Lamport, Malkhi, Zhou, "Reconfiguring a State Machine" §4. Throws
+ * {@link PaxosConfigError} on a configuration that cannot work.
  *
  * Why it is safe: an acceptor answers only when what it promises or accepts is durable; it never goes back on a promise;
- * quorums count distinct members, so that any two share one; a leader proposes for each open decree the accepted value
- * of the highest ballot that a quorum told, so that a value once accepted by a quorum is the only one proposed in any
- * higher ballot; and a member takes a decree for chosen only if its leader counted a quorum for it in the ballot in which
- * it was accepted here, or if a peer that knew so taught it.
+ * quorums count distinct members of the decree's legislature, so that any two share one; a leader proposes for each open
+ * decree the accepted value of the highest ballot that a quorum told, so that a value once accepted by a quorum is the
+ * only one proposed in any higher ballot; a member takes a decree for chosen only if its leader counted a quorum for it in
+ * the ballot in which it was accepted here, or if a peer that knew so taught it; and a legislature ends with the one decree
+ * that says so, behind which nothing is proposed.
  */
 export class Paxos implements Consensus {
   readonly #state: PaxosState;
-  #isStarted = false;
+  #restored: Restored | undefined = new Restored();
 
   constructor(config: PaxosConfig) {
     this.#state = createState(completeConfig(config));
@@ -44,45 +51,56 @@ export class Paxos implements Consensus {
 
   step(input: ConsensusInput, nowMs: number): readonly ConsensusOutput[] {
     const turn: Turn = { state: this.#state, nowMs, out: [] };
-    assert(
-      (input.kind === "restore") !== (this.#isStarted || input.kind === "start"),
-      `${input.kind} at the wrong time`,
-    );
+    this.#state.nowMs = nowMs;
+    const isBefore = input.kind === "restore" || input.kind === "found" || input.kind === "start";
+    assert(isBefore === (this.#restored !== undefined), `${input.kind} at the wrong time`);
     this.#take(turn, input);
-    assertState(this.#state);
+    if (this.#restored === undefined) assertState(this.#state);
     return turn.out;
   }
 
   get status(): ConsensusStatus {
-    const { role, leader, promised, table, knownChosen, refused } = this.#state;
+    const { role, leader, promised, table, knownChosen, refused, disowned } = this.#state;
     return {
       role: role.kind,
       leader,
+      membership: membershipOf(this.#state),
       ballot: formatBallot(promised),
       chosen: table.chosen,
       knownChosen,
+      trimmed: table.trimmed,
       inFlight: role.kind === "leader" ? role.inFlight.size : 0,
+      leased: isLeased({ state: this.#state, nowMs: this.#state.nowMs }),
+      progress: new Map(role.kind === "leader" ? [...role.progress].map(([id, { chosen }]) => [id, chosen]) : []),
       refused,
+      disowned,
     };
   }
 
   get canPropose(): boolean {
-    const { role, config } = this.#state;
-    return role.kind === "leader" && role.inFlight.size < config.alpha;
+    return mayPropose({ state: this.#state });
   }
 
   #take(turn: Turn, input: ConsensusInput): void {
     switch (input.kind) {
       case "restore":
-        return restore(this.#state, input.record);
+        return this.#restored?.take(input.record, input.seq);
+      case "found":
+        return this.#found(turn, input.membership);
       case "start":
-        this.#isStarted = true;
-        return start(turn, input.applied, input.random);
+        return this.#start(turn, input.applied, input.random);
       case "message":
-        return this.#onMessage(turn, input.from, input.bytes);
+        return onMessage(turn, input.from, input.bytes);
       case "propose":
-        propose(turn, input.value);
-        return;
+        return propose(turn, { value: input.value });
+      case "reconfigure":
+        return proposeMembers(turn, input.members);
+      case "confirm":
+        return confirm(turn, input.token);
+      case "trim":
+        return onTrim(turn, input.through);
+      case "install":
+        return install(turn, input.number, input.membership);
       case "timer":
         return onTimer(turn, input.name, input.random);
       case "records":
@@ -92,54 +110,68 @@ export class Paxos implements Consensus {
     }
   }
 
-  #onMessage(turn: Turn, from: MemberId, bytes: Uint8Array): void {
-    const { config } = this.#state;
-    try {
-      const { group, legislature, message } = decodeMessage(bytes);
-      const isOurs = group === config.group && legislature === config.membership.legislature;
-      if (isOurs && config.membership.members.includes(from) && isFrom(message, from))
-        return dispatch(turn, from, message);
-    } catch (error) {
-      if (!(error instanceof PaxosCodecError)) throw error;
+  /** The first record of all says who decides. */
+  #found(turn: Turn, membership: Membership): void {
+    const { state } = turn;
+    assert(
+      this.#restored?.seq === 0,
+      `a group is founded in an empty journal, not behind record ${this.#restored?.seq}`,
+    );
+    assert(
+      membership.legislature === 1 && membership.members.includes(state.config.self),
+      `${state.config.self} founds legislature ${membership.legislature} of ${membership.members.join(", ")}`,
+    );
+    persist(turn, { kind: "base", number: 0, membership, promised: state.promised, boot: 0 });
+    state.legislatures = [{ membership, first: 1 }];
+  }
+
+  #start(turn: Turn, applied: number, random: number): void {
+    const { state } = turn;
+    const restored = this.#restored;
+    assert(restored !== undefined, "started twice");
+    this.#restored = undefined;
+    if (restored.seq > 0) {
+      restored.complete(state);
+      // An earlier life may have granted a lease.
+      state.silentUntilMs = turn.nowMs + stretched(state.config.leaseMs);
     }
-    this.#state.refused++;
+    start(turn, applied, random);
   }
 }
 
-/** A proposer speaks in its own ballots only. */
-const isFrom = (message: PaxosMessage, from: MemberId): boolean =>
-  !(message.kind === "prepare" || message.kind === "accept" || message.kind === "heartbeat") ||
-  message.ballot.member === from;
-
-function dispatch(turn: Turn, from: MemberId, message: PaxosMessage): void {
-  const isOwn = from === turn.state.config.self;
-  switch (message.kind) {
-    case "prepare":
-      // What this member sends to all, it has taken itself before it was sent.
-      return isOwn ? undefined : onPrepare(turn, from, message);
-    case "prepareOk":
-      return onPrepareOk(turn, from, message);
-    case "prepareRefused":
-    case "acceptRefused":
-      return onRefused(turn, message.promised);
-    case "accept":
-      return isOwn ? undefined : onAccept(turn, from, message);
-    case "acceptOk":
-      return onAcceptOk(turn, from, message);
-    case "heartbeat":
-      return isOwn ? undefined : onHeartbeat(turn, from, message);
-    case "heartbeatOk":
-      return onHeartbeatOk(turn, from, message);
-    case "learnRequest":
-      return onLearnRequest(turn, from, message);
-    case "learnReply": {
-      onLearnReply(turn, from, message);
-      const { role } = turn.state;
-      return role.kind === "candidate" ? maybeLead(turn, role) : undefined;
-    }
-    default:
-      return message satisfies never;
+/** A member alone stands at once; others first listen for a leader, for a time that differs between them. */
+function start(turn: Turn, applied: number, random: number): void {
+  const { state, nowMs } = turn;
+  const { config, table } = state;
+  state.boot = nextBoot(state.boot, random);
+  state.born = { promised: state.promised, accepted: table.highest };
+  state.delivered = applied;
+  state.knownChosen = table.chosen;
+  noteBallot(state, state.promised);
+  persist(turn, { kind: "boot", boot: state.boot });
+  // The one to itself comes back when the name of this life is durable.
+  for (const to of ["all", config.self]) send(turn, to, hello(state, true), true);
+  if (membershipOf(state) === undefined) return;
+  if (isMember(state, config.self)) {
+    state.role = { kind: "follower" };
+    state.electionSpanMs = config.electionMs * (1 + random / 4);
+    const isAlone = membershipOf(state)?.members.length === 1;
+    setTimer(turn, "election", isAlone ? nowMs : nowMs + state.electionSpanMs);
+    if (isAlone) state.leaderHeardAtMs = Number.NEGATIVE_INFINITY;
+    else state.leaderHeardAtMs = nowMs;
   }
+  deliver(turn);
+}
+
+/** One that does not help is asked for again. */
+function install(turn: Turn, number: number, membership: Membership): void {
+  const { state } = turn;
+  const from = state.lacking?.from;
+  state.lacking = undefined;
+  state.learning = false;
+  if (!maybeInstall(turn, number, membership)) return lack(turn, from);
+  setTimer(turn, "learn", state.table.chosen < state.knownChosen ? turn.nowMs : undefined);
+  deliver(turn);
 }
 
 function onTimer(turn: Turn, name: string, random: number): void {
@@ -154,35 +186,9 @@ function onTimer(turn: Turn, name: string, random: number): void {
       return onAnnounceTimer(turn);
     case "learn":
       return onLearnTimer(turn, random);
+    case "tell":
+      return onTellTimer(turn);
     default:
       assert(false, `timer ${name}: never asked for`);
   }
-}
-
-/** Replays one record of an earlier life. */
-function restore(state: PaxosState, bytes: Uint8Array): void {
-  const record = decodeRecord(bytes);
-  const seq = ++state.recordCount;
-  const { table } = state;
-  if (record.kind === "promised") return promise(state, record.ballot);
-  if (record.kind === "accepted") {
-    promise(state, record.ballot);
-    while (table.chosen < record.chosen) table.choose();
-    return table.accept(record.number, record, seq);
-  }
-  while (table.chosen < record.number - 1) table.choose();
-  table.accept(record.number, { ballot: state.promised, value: record.value }, seq);
-  table.choose();
-}
-
-/** A member alone stands at once; others first listen for a leader, for a time that differs between them. */
-function start(turn: Turn, applied: number, random: number): void {
-  const { state } = turn;
-  state.delivered = applied;
-  state.knownChosen = state.table.chosen;
-  noteBallot(state, state.promised);
-  deliver(turn);
-  if (state.config.membership.members.length === 1) return becomeCandidate(turn);
-  state.electionSpanMs = state.config.electionMs * (1 + random / 2);
-  setTimer(turn, "election", turn.nowMs + state.electionSpanMs);
 }

@@ -6,21 +6,30 @@ import {
   compareBallots,
   formatBallot,
   type MemberId,
+  type Membership,
   type Tally,
 } from "@halon/consensus";
 import { encodeMessage, encodeRecord } from "./codec.ts";
 import type { PaxosConfig } from "./config.ts";
 import { DecreeTable } from "./decree-table.ts";
-import type { Entry, PaxosMessage, PaxosRecord } from "./message.ts";
+import type { Content, Entry, MessageOf, PaxosMessage, PaxosRecord } from "./message.ts";
+
+/** No member of the legislature in force: it has no vote. */
+export interface Learner {
+  readonly kind: "learner";
+}
 
 export interface Follower {
   readonly kind: "follower";
 }
 
-/** Phase 1 is under way. */
+/** Wants to lead. First it asks who would have it, so that one who hears less disturbs nobody; then phase 1. */
 export interface Candidate {
   readonly kind: "candidate";
-  readonly ballot: Ballot;
+  stage: "probe" | "prepare";
+  /** Of phase 1; {@link BALLOT_ZERO} before. */
+  ballot: Ballot;
+  readonly willing: Tally;
   /** Who has promised and told all of its open suffix. */
   readonly promised: Tally;
   /** Per decree, the entry of the highest ballot that was told. */
@@ -31,9 +40,24 @@ export interface Candidate {
 }
 
 export interface InFlight {
-  readonly value: Uint8Array;
+  readonly content: Content;
   readonly accepted: Tally;
+  readonly proposedAtMs: number;
   sentAtMs: number;
+}
+
+/** A heartbeat and who has answered it. */
+export interface Round {
+  readonly sentAtMs: number;
+  readonly answered: Tally;
+  readonly granted: Tally;
+}
+
+/** A read that waits until a quorum has confirmed the reign in this round or a later one. */
+export interface Asked {
+  readonly token: number;
+  readonly number: number;
+  readonly round: number;
 }
 
 export interface Leader {
@@ -42,54 +66,134 @@ export interface Leader {
   /** Invariant: every key is above `chosen` and below `next`. */
   readonly inFlight: Map<number, InFlight>;
   next: number;
+  /** The last decree that phase 1 has brought up: all that was decided before this reign is not above it. */
+  readonly reignFrom: number;
+  /** Number of the stop sign in flight. Invariant: then `next` is one above it. */
+  stopAt: number | undefined;
   /** The others were told of decrees chosen up to here. */
   announced: number;
   /** When each member last answered in this reign. */
   readonly answeredAtMs: Map<MemberId, number>;
+  /** How far those who answered, members or not, say they are. */
+  readonly progress: Map<MemberId, { readonly chosen: number; readonly atMs: number }>;
+  round: number;
+  readonly rounds: Map<number, Round>;
+  /** Newest round that a quorum has answered. Invariant: roundAnswered <= round. */
+  roundAnswered: number;
+  /** The lease lasts until then, by this member's clock. */
+  leaseUntilMs: number;
+  asked: Asked[];
 }
 
-/** Everything one member knows. Only `promised` and `table` must survive a crash; both are rebuilt from the records. */
+/** What is known of another member, to notice a journal that was copied or rolled back. */
+export interface Peer {
+  boot: number;
+  /** When this life of it was first heard. */
+  sinceMs: number;
+  /** Its present life has said how it began, and that was in order. */
+  greeted: boolean;
+  /** Highest ballot that it has confirmed, durably. */
+  promised: Ballot;
+  /** Highest decree that it has confirmed in this legislature, durably. */
+  accepted: number;
+}
+
+/** Records asked of the journal: of decrees from `from` on, to teach `to`, or to deliver. */
+export interface Read {
+  readonly to: MemberId | undefined;
+  readonly from: number;
+  readonly lowestSeq: number;
+}
+
+/** A membership, and the first decree it decides on. */
+export interface Legislature {
+  readonly membership: Membership;
+  readonly first: number;
+}
+
+/** Everything one member knows. What must survive a crash (`promised`, `table`, `legislatures`, `boot`) is rebuilt from the records. */
 export interface PaxosState {
   readonly config: Required<PaxosConfig>;
   readonly table: DecreeTable;
+  /** From the one that decided the oldest decree kept, to the one in force. Empty: nobody has told yet. */
+  legislatures: Legislature[];
   /** Invariant: never falls. No Accept of a lower ballot is accepted, no Prepare of a lower one promised. */
   promised: Ballot;
   /** Highest ballot seen anywhere: the next own ballot is above it. */
   highestSeen: Ballot;
-  role: Follower | Candidate | Leader;
+  role: Learner | Follower | Candidate | Leader;
   leader: MemberId | undefined;
   leaderHeardAtMs: number;
   electionSpanMs: number;
+  /** Led the legislature before, and so stands in this one at once. */
+  goesFirst: boolean;
+  /** Candidacies that came to nothing since a leader was heard. */
+  attempts: number;
+  /** No other proposer is promised anything before that. */
+  grant: { readonly to: MemberId; readonly untilMs: number } | undefined;
+  /** An earlier life may have granted a lease: until it has lapsed nothing is promised nor granted. */
+  silentUntilMs: number;
+  /** Accepts that came before their predecessors, by number. Of one ballot. */
+  early: Map<number, MessageOf<"accept">>;
   /** What the leader of `ballot` said is chosen. */
   told: { ballot: Ballot; chosen: number };
   /** Invariant: table.chosen <= knownChosen once a leader was heard. */
   knownChosen: number;
   learning: boolean;
+  /** Who has said that it does not keep decree `chosen + 1` any more. */
+  without: { readonly chosen: number; readonly members: Set<MemberId> };
+  /** The applied state has to be replaced by somebody else's; who that may be. */
+  lacking: { from: MemberId | undefined } | undefined;
   /** Last decree given out. May be above `chosen` after a restart: then it was applied in an earlier life. */
   delivered: number;
-  recordCount: number;
-  readonly reads: Map<number, { readonly to: MemberId | undefined; readonly from: number }>;
+  /** Seq of the newest record. */
+  recordSeq: number;
+  /** Names this life. */
+  boot: number;
+  /** The name is durable: no later life will have it. */
+  isNamed: boolean;
+  /** What this life has found on its disk. */
+  born: { readonly promised: Ballot; readonly accepted: number };
+  readonly peers: Map<MemberId, Peer>;
+  readonly disowned: Map<MemberId, string>;
+  readonly reads: Map<number, Read>;
   readToken: number;
   refused: number;
+  /** Of the last step. */
+  nowMs: number;
 }
 
 export const createState = (config: Required<PaxosConfig>): PaxosState => ({
   config,
   table: new DecreeTable(config.cacheBytesMax),
+  legislatures: [],
   promised: BALLOT_ZERO,
   highestSeen: BALLOT_ZERO,
-  role: { kind: "follower" },
+  role: { kind: "learner" },
   leader: undefined,
   leaderHeardAtMs: Number.NEGATIVE_INFINITY,
   electionSpanMs: config.electionMs,
+  goesFirst: false,
+  attempts: 0,
+  grant: undefined,
+  silentUntilMs: Number.NEGATIVE_INFINITY,
+  early: new Map(),
   told: { ballot: BALLOT_ZERO, chosen: 0 },
   knownChosen: 0,
   learning: false,
+  without: { chosen: -1, members: new Set() },
+  lacking: undefined,
   delivered: 0,
-  recordCount: 0,
+  recordSeq: 0,
+  boot: 0,
+  isNamed: false,
+  born: { promised: BALLOT_ZERO, accepted: 0 },
+  peers: new Map(),
+  disowned: new Map(),
   reads: new Map(),
   readToken: 0,
   refused: 0,
+  nowMs: Number.NEGATIVE_INFINITY,
 });
 
 /** One step in progress: the state, the time of its input, and what it has brought about so far. */
@@ -99,16 +203,30 @@ export interface Turn {
   readonly out: ConsensusOutput[];
 }
 
+/** Who decides now. */
+export const membershipOf = ({ legislatures }: PaxosState): Membership | undefined => legislatures.at(-1)?.membership;
+
+export const isMember = (state: PaxosState, member: MemberId): boolean =>
+  membershipOf(state)?.members.includes(member) ?? false;
+
+/** For who is known to be in a legislature. */
+export function assertMembership(state: PaxosState): Membership {
+  const membership = membershipOf(state);
+  assert(membership !== undefined, "no membership is known");
+  return membership;
+}
+
 export function send(turn: Turn, to: MemberId | "all", message: PaxosMessage, afterPersist = false): void {
-  const { group, membership } = turn.state.config;
-  const bytes = encodeMessage({ group, legislature: membership.legislature, message });
-  turn.out.push({ kind: "send", to, bytes, afterPersist });
+  const { config, boot, isNamed } = turn.state;
+  const legislature = membershipOf(turn.state)?.legislature ?? 0;
+  const bytes = encodeMessage({ group: config.group, legislature, boot, message });
+  turn.out.push({ kind: "send", to, bytes, afterPersist: afterPersist || !isNamed });
 }
 
 /** Returns the seq that the record gets. */
 export function persist(turn: Turn, record: PaxosRecord): number {
   turn.out.push({ kind: "persist", record: encodeRecord(record) });
-  return ++turn.state.recordCount;
+  return ++turn.state.recordSeq;
 }
 
 export function setTimer(turn: Turn, name: string, atMs: number | undefined): void {
@@ -136,14 +254,22 @@ export function setLeader(turn: Turn, leader: MemberId | undefined): void {
 
 /** Holds after each step. */
 export function assertState(state: PaxosState): void {
-  const { role, table, promised } = state;
+  const { role, table, promised, config } = state;
   assert(
     compareBallots(state.highestSeen, promised) >= 0,
     `promised ${formatBallot(promised)} above all seen, ${formatBallot(state.highestSeen)}`,
   );
+  assert(
+    (role.kind === "learner") === !isMember(state, config.self),
+    `${config.self} is ${role.kind} in the legislature of ${membershipOf(state)?.members.join(", ")}`,
+  );
   if (role.kind !== "leader") return;
-  assert(state.leader === state.config.self, `leads, but takes ${String(state.leader)} for the leader`);
+  assert(state.leader === config.self, `leads, but takes ${String(state.leader)} for the leader`);
   assert(role.next > table.chosen, `next decree ${role.next} is chosen already, up to ${table.chosen}`);
+  assert(
+    role.stopAt === undefined || role.next === role.stopAt + 1,
+    `next decree ${role.next}, though ${role.stopAt} is a stop sign`,
+  );
   for (const number of role.inFlight.keys())
     assert(
       number > table.chosen && number < role.next,

@@ -16,6 +16,7 @@ export interface PaxosClusterOptions extends Partial<Omit<ClusterOptions, "membe
 export const FAST: Partial<PaxosConfig> = {
   alpha: 3,
   heartbeatMs: 12,
+  leaseMs: 50,
   electionMs: 60,
   resendMs: 10,
   announceMs: 1,
@@ -84,12 +85,12 @@ export function paxosCluster(options: PaxosClusterOptions): Cluster {
   return new Cluster({
     ...rest,
     members: Array.from({ length: size }, (_, at) => String.fromCharCode(97 + at)),
-    make: (self, membership, found) => {
+    make: (self, found) => {
       if (!agreementOnly) {
         promises.onFound(self, found);
         proposals.onFound(self);
       }
-      return make(self, membership, found);
+      return make(self, found);
     },
     onSent: (from, to, bytes) => {
       if (!agreementOnly) {
@@ -103,5 +104,5 @@ export function paxosCluster(options: PaxosClusterOptions): Cluster {
 
 export const makePaxos =
   (config: Partial<PaxosConfig> = {}): MakeCore =>
-  (self, membership) =>
-    new Paxos({ group: "g", self, membership, ...FAST, ...config });
+  (self) =>
+    new Paxos({ group: "g", self, ...FAST, ...config });

@@ -3,35 +3,54 @@ import { Paxos, PaxosConfigError } from "@halon/paxos";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeMessage, decodeRecord, encodeMessage, encodeRecord, PaxosCodecError } from "../src/codec.ts";
-import type { Entry, PaxosMessage, PaxosRecord } from "../src/message.ts";
-import { lineOf, messageOf } from "./transcript.ts";
+import type { Content, Entry, PaxosMessage, PaxosRecord } from "../src/message.ts";
+import { lineOf, messageOf } from "./lines.ts";
+import { leader } from "./roles.ts";
+import { encoded } from "./transcript.ts";
 
 const count = fc.maxSafeNat();
 const ballot = fc.record({ round: count, member: fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/) });
 const value = fc.uint8Array({ maxLength: 300 });
-const entry: fc.Arbitrary<Entry> = fc.record({ number: count, ballot, value });
+const members = fc
+  .uniqueArray(fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/), { minLength: 1, maxLength: 15 })
+  .map((names) => createMembership(names).members);
+const membership = fc.record({ legislature: count, members });
+const content: fc.Arbitrary<Content> = fc.oneof(
+  fc.record({ value }),
+  fc.record({ value: fc.constant(new Uint8Array(0)), members }),
+);
 const kind = <K extends string>(name: K) => fc.constant(name);
+/** With what the decree says. */
+const saying = <T extends object>(rest: fc.Arbitrary<T>): fc.Arbitrary<T & Content> =>
+  fc.tuple(rest, content).map(([fields, said]) => ({ ...fields, ...said }));
+const entry: fc.Arbitrary<Entry> = saying(fc.record({ number: count, ballot }));
 
 const message: fc.Arbitrary<PaxosMessage> = fc.oneof(
+  fc.record({ kind: kind("probe"), chosen: count }),
+  fc.record({ kind: kind("probeOk"), promised: ballot }),
   fc.record({ kind: kind("prepare"), ballot, from: count }),
   fc.record({ kind: kind("prepareOk"), ballot, chosen: count, entries: fc.array(entry), more: fc.boolean() }),
-  fc.record({ kind: kind("prepareRefused"), promised: ballot }),
-  fc.record({ kind: kind("accept"), ballot, number: count, value, chosen: count }),
+  fc.record({ kind: kind("refused"), promised: ballot }),
+  saying(fc.record({ kind: kind("accept"), ballot, number: count, chosen: count })),
   fc.record({ kind: kind("acceptOk"), ballot, number: count }),
-  fc.record({ kind: kind("acceptRefused"), promised: ballot }),
-  fc.record({ kind: kind("heartbeat"), ballot, chosen: count }),
-  fc.record({ kind: kind("heartbeatOk"), ballot }),
+  fc.record({ kind: kind("heartbeat"), ballot, chosen: count, round: count }),
+  fc.record({ kind: kind("heartbeatOk"), ballot, round: count, granted: fc.boolean(), chosen: count }),
   fc.record({ kind: kind("learnRequest"), from: count }),
-  fc.record({ kind: kind("learnReply"), from: count, values: fc.array(value), chosen: count }),
+  fc.record({ kind: kind("learnReply"), from: count, values: fc.array(content), chosen: count }),
+  fc.record({ kind: kind("learnTrimmed"), trimmed: count, chosen: count }),
+  fc.record({ kind: kind("hello"), promised: ballot, accepted: count, chosen: count, ask: fc.boolean() }),
+  fc.record({ kind: kind("disowned"), why: fc.string() }),
 );
 
 const record: fc.Arbitrary<PaxosRecord> = fc.oneof(
   fc.record({ kind: kind("promised"), ballot }),
-  fc.record({ kind: kind("accepted"), ballot, number: count, value, chosen: count }),
-  fc.record({ kind: kind("learned"), number: count, value }),
+  saying(fc.record({ kind: kind("accepted"), ballot, number: count, chosen: count, legislature: count })),
+  saying(fc.record({ kind: kind("learned"), number: count })),
+  fc.record({ kind: kind("base"), number: count, membership, promised: ballot, boot: count }),
+  fc.record({ kind: kind("boot"), boot: count }),
 );
 
-const addressed = fc.record({ group: fc.string({ minLength: 1 }), legislature: fc.nat(), message });
+const addressed = fc.record({ group: fc.string({ minLength: 1 }), legislature: fc.nat(), boot: count, message });
 
 /** Plain arrays in place of the views that decoding yields. */
 function plain(thing: unknown): unknown {
@@ -85,33 +104,27 @@ describe("codec", () => {
     expect(() => decodeRecord(bytes)).toThrow("learned.number");
   });
 
+  it("a list of members that can make no group is refused", () => {
+    const stop = { kind: "learned", number: 1, value: new Uint8Array(0), members: ["a", "a"] } as const;
+    expect(() => decodeRecord(encodeRecord(stop))).toThrow(PaxosCodecError);
+    const base = { kind: "base", number: 0, promised: { round: 0, member: "" }, boot: 0 } as const;
+    const empty = { ...base, membership: { legislature: 1, members: [] } };
+    expect(() => decodeRecord(encodeRecord(empty))).toThrow(/legislature 1/);
+  });
+
   it("the transcripts' text says the same", () => {
-    const line = "prepareOk ballot=3.b chosen=2 entries=[3:1.a:x,4:2.c:y] more=true";
-    expect(lineOf(messageOf(line))).toBe(line);
+    for (const line of [
+      "prepareOk ballot=3.b chosen=2 entries=[3:1.a:x,4:2.c:stop(a+b.2+d)] more=true",
+      "accept ballot=3.b number=4 chosen=3 value= members=a+b",
+      "hello promised=0.- accepted=4 chosen=3 ask=true",
+      "learnReply from=3 values=[x,stop(a+b)] chosen=4",
+    ])
+      expect(lineOf(messageOf(line))).toBe(line);
   });
 });
 
 describe("bad input", () => {
-  const membership = createMembership(["a", "b", "c"]);
-
-  function started(): Paxos {
-    const core = new Paxos({ group: "g", self: "a", membership });
-    core.step({ kind: "start", applied: 0, random: 0 }, 0);
-    return core;
-  }
-
-  /** The core in question has something to lose. */
-  function busy(): Paxos {
-    const core = started();
-    core.step({ kind: "timer", name: "election", random: 0 }, 0);
-    for (const from of ["a", "b"]) {
-      const ok = { kind: "prepareOk", ballot: { round: 1, member: "a" }, chosen: 0, entries: [], more: false } as const;
-      core.step({ kind: "message", from, bytes: encodeMessage({ group: "g", legislature: 1, message: ok }) }, 0);
-    }
-    core.step({ kind: "propose", value: Uint8Array.of(1) }, 0);
-    expect(core.status).toMatchObject({ role: "leader", inFlight: 1 });
-    return core;
-  }
+  const said = (bytes: PaxosMessage, group = "g"): Uint8Array => encoded(bytes, group);
 
   function refuses(core: Paxos, from: string, bytes: Uint8Array): void {
     const before = core.status;
@@ -119,15 +132,33 @@ describe("bad input", () => {
     expect(core.status).toEqual({ ...before, refused: before.refused + 1 });
   }
 
-  it("of another group, another legislature, from a stranger, or in another's ballot: refused, counted, no effect", () => {
+  /** The core in question has something to lose. */
+  function busy(): Paxos {
+    const a = leader();
+    a.run("propose x");
+    expect(a.core.status).toMatchObject({ role: "leader", inFlight: 1 });
+    return a.core;
+  }
+
+  it("of another group, or in another's ballot: refused, counted, no effect", () => {
     const core = busy();
     fc.assert(
       fc.property(message, (one) => {
-        refuses(core, "b", encodeMessage({ group: "other", legislature: 1, message: one }));
-        refuses(core, "b", encodeMessage({ group: "g", legislature: 2, message: one }));
-        refuses(core, "mallory", encodeMessage({ group: "g", legislature: 1, message: one }));
-        if (one.kind === "prepare" || one.kind === "accept" || one.kind === "heartbeat")
-          refuses(core, "b", encodeMessage({ group: "g", legislature: 1, message: one }));
+        refuses(core, "b", said(one, "other"));
+        if (one.kind === "prepare" || one.kind === "accept" || one.kind === "heartbeat") refuses(core, "b", said(one));
+      }),
+    );
+  });
+
+  it("a stranger's word changes nothing that was agreed on, whatever it is", () => {
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 5 }), (all) => {
+        const core = busy();
+        const { role, ballot: promised, chosen, inFlight, leader: who } = core.status;
+        for (const one of all) {
+          core.step({ kind: "message", from: "mallory", bytes: said(one) }, 1);
+          expect(core.status).toMatchObject({ role, ballot: promised, chosen, inFlight, leader: who });
+        }
       }),
     );
   });
@@ -136,19 +167,43 @@ describe("bad input", () => {
     const core = busy();
     fc.assert(
       fc.property(message, fc.nat(), fc.uint8Array({ maxLength: 100 }), (one, where, garbage) => {
-        const bytes = encodeMessage({ group: "g", legislature: 1, message: one });
+        const bytes = said(one);
         refuses(core, "b", bytes.subarray(0, where % bytes.length));
         refuses(core, "b", garbage);
       }),
     );
   });
 
+  it("a ballot that would leave no room for others is refused", () => {
+    const core = busy();
+    for (const line of [
+      `accept ballot=${2 ** 40}.b number=1`,
+      `refused promised=${2 ** 40}.b`,
+      `hello promised=${2 ** 40}.b`,
+    ])
+      refuses(core, "b", said(messageOf(line)));
+  });
+
   it("a configuration that cannot work is refused with what to change", () => {
-    const config = { group: "g", self: "a", membership };
-    expect(() => new Paxos({ ...config, self: "x" })).toThrow(/x is not one of the members a, b, c/);
-    expect(() => new Paxos({ ...config, electionMs: 300 })).toThrow(PaxosConfigError);
+    const config = { group: "g", self: "a" };
+    expect(() => new Paxos({ ...config, self: "a.B" })).toThrow(/"a.B" names no member/);
+    expect(() => new Paxos({ ...config, leaseMs: 300 })).toThrow(/below three heartbeats of 120 ms/);
+    expect(() => new Paxos({ ...config, electionMs: 550 })).toThrow(
+      /electionMs 550 .* 553 ms.*raise it, or lower leaseMs/,
+    );
     expect(() => new Paxos({ ...config, electionMs: Number.NaN })).toThrow(PaxosConfigError);
+    expect(() => new Paxos({ ...config, leaseMs: Number.NaN })).toThrow(PaxosConfigError);
     expect(() => new Paxos({ ...config, alpha: 0 })).toThrow(/alpha is 0/);
+    expect(() => new Paxos({ ...config, alpha: 257 })).toThrow(/at most 256/);
     expect(() => new Paxos({ ...config, resendMs: Number.NaN })).toThrow(/resendMs/);
+  });
+
+  it("a group is founded once, in an empty journal, by who is in it", () => {
+    const made = createMembership(["a", "b"]);
+    const stranger = new Paxos({ group: "g", self: "x" });
+    expect(() => stranger.step({ kind: "found", membership: made }, 0)).toThrow(/x founds/);
+    const again = new Paxos({ group: "g", self: "a" });
+    again.step({ kind: "restore", record: encodeRecord({ kind: "boot", boot: 1 }), seq: 1 }, 0);
+    expect(() => again.step({ kind: "found", membership: made }, 0)).toThrow(/empty journal/);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 consensusConformance(
   { describe, it, expect },
   {
-    make: (self, membership) => new Paxos({ group: "g", self, membership }),
+    make: (self) => new Paxos({ group: "g", self }),
     patienceMs: 10_000,
     paceMs: 300,
   },

@@ -1,20 +1,24 @@
 import type { Consensus, ConsensusInput } from "../consensus.ts";
 import type { MemberId } from "../ids.ts";
-import { createMembership, type Membership } from "../membership.ts";
+import { createMembership } from "../membership.ts";
 import { Chance } from "./chance.ts";
 import { Disk } from "./disk.ts";
+import { FreshReads } from "./fresh-reads.ts";
 import { bytesOf, Ledger } from "./ledger.ts";
 import { Life, type MemberPorts } from "./member.ts";
 import { type Faults, Network, SLOW_DISK_FACTOR } from "./network.ts";
 import { Schedule } from "./schedule.ts";
 
 /** Makes the core of one life of one member. `found`, the records of earlier lives, will be restored into it. */
-export type MakeCore = (self: MemberId, membership: Membership, found: readonly Uint8Array[]) => Consensus;
+export type MakeCore = (self: MemberId, found: readonly Uint8Array[]) => Consensus;
 
 export interface ClusterOptions {
   readonly make: MakeCore;
+  /** Who founds the group. */
   readonly members: readonly MemberId[];
   readonly seed: number;
+  /** Clocks run fast or slow by up to this share. */
+  readonly clockRateError?: number;
   /** A member's first disk; what it becomes by a crash is its own business. */
   readonly disk?: () => Disk;
   /** Sees each message as it leaves a member, never those that wait for durability. May throw. */
@@ -33,6 +37,8 @@ interface Place {
   life: Life | undefined;
   /** What the member's applied state holds for certain. */
   applied: number;
+  readonly clockRate: number;
+  readonly isFounder: boolean;
 }
 
 /**
@@ -41,10 +47,9 @@ interface Place {
  */
 export class Cluster {
   readonly chance: Chance;
-  readonly ledger = new Ledger();
-  readonly members: readonly MemberId[];
+  readonly ledger: Ledger;
   readonly #options: ClusterOptions;
-  readonly #membership: Membership;
+  readonly reads = new FreshReads();
   readonly #schedule = new Schedule();
   readonly #network: Network;
   readonly #places = new Map<MemberId, Place>();
@@ -52,8 +57,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#membership = createMembership(options.members);
-    this.members = this.#membership.members;
+    this.ledger = new Ledger(createMembership(options.members));
     this.chance = new Chance(options.seed);
     this.#network = new Network(this.#schedule, this.chance, (from, to, bytes) => this.deliver(from, to, bytes));
     this.#ports = {
@@ -64,12 +68,54 @@ export class Cluster {
         return by === slowDisk ? SLOW_DISK_FACTOR * flushMsMax : flushMsMax;
       },
       leave: (from, to, bytes) => this.#leave(from, to, bytes),
-      delivered: (by, number, value) => this.ledger.delivered(by, number, value),
+      delivered: (by, number, value, membership) => this.ledger.delivered(by, number, value, membership),
+      snapshot: (by, from) => this.#snapshot(by, from),
+      confirmed: (by, token, number) => this.reads.answered(by, token, number),
     };
-    for (const id of this.members) {
-      this.#places.set(id, { disk: options.disk?.() ?? new Disk(), life: undefined, applied: 0 });
-      this.restart(id);
-    }
+    for (const id of this.ledger.membership.members) this.#place(id, true);
+  }
+
+  /** All there are: founders, and those who came later, members or not. */
+  get members(): readonly MemberId[] {
+    return [...this.#places.keys()];
+  }
+
+  /** Starts a member that has nothing and knows nobody: it learns, and may be voted in. */
+  join(id: MemberId): void {
+    this.#place(id, false);
+  }
+
+  /** Its storage is gone for good, and it with it. */
+  wipe(id: MemberId): void {
+    this.kill(id);
+    this.#places.delete(id);
+  }
+
+  /** Asks a leader to have `members` decide from now on. False when there is none that takes it. */
+  reconfigure(members: readonly MemberId[]): boolean {
+    const { leader } = this;
+    if (leader === undefined || this.life(leader)?.core.canPropose !== true) return false;
+    this.input(leader, { kind: "reconfigure", members });
+    return true;
+  }
+
+  /** A read comes to `id`. Whatever it is answered must not be of the past. */
+  read(id: MemberId): void {
+    const token = this.reads.ask(id, this.ledger.highest);
+    this.input(id, { kind: "confirm", token });
+  }
+
+  /** What `id` has applied is durable, and its log may be cut there. */
+  trim(id: MemberId): void {
+    const place = this.#at(id);
+    if (place.life === undefined) return;
+    place.applied = place.life.delivered;
+    this.input(id, { kind: "trim", through: place.applied });
+  }
+
+  /** The applied state of a member that is down is lost, its journal is not. */
+  loseState(id: MemberId): void {
+    this.#at(id).applied = 0;
   }
 
   get nowMs(): number {
@@ -82,11 +128,11 @@ export class Cluster {
 
   /** Undefined while the member is down. */
   life(id: MemberId): Life | undefined {
-    return this.#place(id).life;
+    return this.#places.get(id)?.life;
   }
 
   disk(id: MemberId): Disk {
-    return this.#place(id).disk;
+    return this.#at(id).disk;
   }
 
   get alive(): readonly MemberId[] {
@@ -105,10 +151,10 @@ export class Cluster {
 
   /** Power is cut: what was not durable is lost. Some of what was delivered stays applied. */
   kill(id: MemberId): void {
-    const place = this.#place(id);
+    const place = this.#at(id);
     if (place.life === undefined) return;
     place.life.kill();
-    place.applied += this.chance.below(place.life.delivered - place.applied + 1);
+    place.applied += this.chance.below(Math.max(0, place.life.delivered - place.applied) + 1);
     place.disk = place.disk.crashed(this.chance);
     place.life = undefined;
   }
@@ -116,10 +162,12 @@ export class Cluster {
   /** Starts a member from its disk, after a kill if it runs. */
   restart(id: MemberId): void {
     this.kill(id);
-    const place = this.#place(id);
+    const place = this.#at(id);
     this.#guard(() => {
-      const core = this.#options.make(id, this.#membership, place.disk.records);
-      place.life = new Life(id, core, place.disk, place.applied, this.#ports);
+      const core = this.#options.make(id, place.disk.records);
+      const founding = place.isFounder ? this.ledger.membershipAfter(0) : undefined;
+      const { disk, applied, clockRate } = place;
+      place.life = new Life({ id, core, disk, applied, clockRate, founding }, this.#ports);
     });
   }
 
@@ -207,10 +255,12 @@ export class Cluster {
 
   #stateLines(): string[] {
     return [...this.#places].map(([id, { life, disk }]) => {
-      const stored = `disk ${disk.durable}/${disk.written}`;
+      const stored = `disk ${disk.first} … ${disk.durable}/${disk.written}`;
       if (life === undefined) return `  ${id} down, ${stored}`;
-      const { role, leader, ballot, chosen, knownChosen, inFlight } = life.core.status;
-      return `  ${id} ${role} of ${leader ?? "nobody"}, ballot ${ballot}, chosen ${chosen} of ${knownChosen}, in flight ${inFlight}, delivered ${life.delivered}, ${stored}`;
+      const { role, leader, membership, ballot, chosen, knownChosen, inFlight, disowned } = life.core.status;
+      const legislature = `legislature ${membership?.legislature ?? "unknown"} (${membership?.members.join() ?? ""})`;
+      const why = [...disowned].map(([whom, text]) => `\n    disowns ${whom}: ${text}`).join("");
+      return `  ${id} ${role} of ${leader ?? "nobody"}, ${legislature}, ballot ${ballot}, chosen ${chosen} of ${knownChosen}, in flight ${inFlight}, delivered ${life.delivered}, ${stored}${why}`;
     });
   }
 
@@ -220,9 +270,26 @@ export class Cluster {
     for (const member of to === "all" ? this.members : [to]) this.#network.send(from, member, bytes);
   }
 
-  #place(id: MemberId): Place {
+  #at(id: MemberId): Place {
     const place = this.#places.get(id);
     if (place === undefined) throw new Error(`no member ${id}: there are ${this.members.join(", ")}`);
     return place;
+  }
+
+  #place(id: MemberId, isFounder: boolean): void {
+    const disk = (isFounder && this.#options.disk?.()) || new Disk();
+    const { clockRateError = 0 } = this.#options;
+    const clockRate = 1 + (clockRateError === 0 ? 0 : (2 * this.chance.fraction() - 1) * clockRateError);
+    this.#places.set(id, { disk, life: undefined, applied: 0, clockRate, isFounder });
+    this.restart(id);
+  }
+
+  /** What `from` has delivered, taken over by `by` for good. */
+  #snapshot(by: MemberId, from: MemberId): ReturnType<MemberPorts["snapshot"]> {
+    const number = this.delivered(from);
+    const place = this.#at(by);
+    if (this.life(from) === undefined || number < this.delivered(by)) return undefined;
+    place.applied = number;
+    return { number, membership: this.ledger.membershipAfter(number) };
   }
 }

@@ -1,6 +1,7 @@
 export * from "./chance.ts";
 export * from "./cluster.ts";
 export * from "./disk.ts";
+export type { ConsensusHarness, Expectation, SuiteApi } from "./harness.ts";
 export * from "./ledger.ts";
 export * from "./member.ts";
 export * from "./network.ts";

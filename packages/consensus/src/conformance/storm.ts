@@ -1,4 +1,4 @@
-import type { MemberId } from "../ids.ts";
+import { type MemberId, memberName } from "../ids.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Faults, NO_FAULTS } from "./network.ts";
 
@@ -13,6 +13,9 @@ export interface StormOptions {
 interface Swarm {
   readonly crashes: boolean;
   readonly cuts: boolean;
+  readonly pauses: boolean;
+  readonly trims: boolean;
+  readonly reconfigures: boolean;
   readonly weather: Faults;
 }
 
@@ -21,6 +24,9 @@ function swarm({ chance, members }: Cluster, paceMs: number): Swarm {
   return {
     crashes: chance.hits(0.8),
     cuts: chance.hits(0.6),
+    pauses: chance.hits(0.5),
+    trims: chance.hits(0.6),
+    reconfigures: chance.hits(0.6),
     weather: {
       loss: sometimes(0.3),
       duplication: sometimes(0.5),
@@ -38,6 +44,36 @@ function proposeEverywhere(cluster: Cluster, blow: number): void {
       const value = new TextEncoder().encode(`${blow}.${count} by ${id}`);
       cluster.input(id, { kind: "propose", value });
     }
+}
+
+/** Reads come to whoever takes itself for the leader. */
+function readEverywhere(cluster: Cluster): void {
+  for (const id of cluster.alive) if (cluster.life(id)?.core.status.role === "leader") cluster.read(id);
+}
+
+/** Members that a group has at most in a storm. */
+const MEMBERS_MAX = 5;
+
+/** Somebody comes, goes, or is replaced by the next incarnation: its storage is lost, or only said to be. */
+function reconfigure(cluster: Cluster): void {
+  const { chance, ledger } = cluster;
+  const { members } = ledger.membership;
+  const learners = cluster.members.filter((id) => !members.includes(id));
+  const newcomer = learners.at(-1);
+  if (newcomer === undefined || learners.length < 2) {
+    const name = String.fromCharCode(97 + chance.below(MEMBERS_MAX));
+    const incarnation = cluster.members.filter((id) => memberName(id) === name).length + 1;
+    const id = `${name}.${incarnation}n${cluster.nowMs.toFixed(0)}`;
+    return cluster.join(id);
+  }
+  const others = members.filter((id) => memberName(id) !== memberName(newcomer));
+  const isCaughtUp = cluster.delivered(newcomer) >= ledger.highest - 10;
+  const kind = chance.below(3);
+  if (kind === 0 && isCaughtUp && others.length < MEMBERS_MAX) cluster.reconfigure([...others, newcomer]);
+  else if (kind === 1 && members.length > 1) {
+    const leaver = chance.pick(members);
+    cluster.reconfigure(members.filter((id) => id !== leaver));
+  } else if (kind === 2 && learners.length > 3) cluster.wipe(learners[0] as MemberId);
 }
 
 function split(cluster: Cluster): void {
@@ -74,15 +110,22 @@ function coup(cluster: Cluster, faults: Swarm, { paceMs }: StormOptions, blow: n
 function strike(cluster: Cluster, faults: Swarm, options: StormOptions, blow: number): void {
   const { chance } = cluster;
   const someone = chance.pick(cluster.members) as MemberId;
-  const kind = chance.below(14);
+  const kind = chance.below(22);
   if (kind === 0 && faults.crashes) cluster.kill(someone);
   else if (kind <= 2 && faults.crashes) cluster.restart(someone);
-  else if (kind >= 12 && faults.cuts) coup(cluster, faults, options, blow);
-  else if (kind >= 10 && faults.crashes) cluster.restart(cluster.leader ?? someone);
   else if (kind === 3 && faults.cuts) split(cluster);
   else if (kind === 4 && faults.cuts) cluster.cut(someone, chance.pick(cluster.members) as MemberId);
   else if (kind === 5) cluster.heal();
   else if (kind === 6) cluster.faults = chance.hits(0.5) ? faults.weather : NO_FAULTS;
+  else if (kind <= 8 && faults.crashes) cluster.restart(cluster.leader ?? someone);
+  else if (kind <= 10 && faults.cuts) coup(cluster, faults, options, blow);
+  else if (kind === 11 && faults.pauses)
+    cluster
+      .life(chance.hits(0.5) ? (cluster.leader ?? someone) : someone)
+      ?.pause(chance.fraction() * 3 * options.paceMs);
+  else if (kind <= 13 && faults.trims) cluster.trim(someone);
+  else if (kind <= 15 && faults.reconfigures) reconfigure(cluster);
+  else if (kind <= 17) readEverywhere(cluster);
   else proposeEverywhere(cluster, blow);
 }
 
@@ -105,4 +148,10 @@ export function calm(cluster: Cluster, withinMs: number): void {
   cluster.decide("after the storm", withinMs);
   const isEven = (): boolean => cluster.members.every((id) => cluster.delivered(id) >= cluster.ledger.highest);
   cluster.until(isEven, withinMs, `all have delivered everything, up to ${cluster.ledger.highest}`);
+  const { confirmedCount } = cluster.reads;
+  const isConfirmed = (): boolean => {
+    if (cluster.reads.confirmedCount === confirmedCount && cluster.leader !== undefined) cluster.read(cluster.leader);
+    return cluster.reads.confirmedCount > confirmedCount;
+  };
+  cluster.until(isConfirmed, withinMs, "a read is confirmed");
 }

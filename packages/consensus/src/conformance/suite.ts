@@ -1,32 +1,19 @@
+import { CLOCK_RATE_ERROR_MAX } from "../consensus.ts";
 import type { MemberId } from "../ids.ts";
 import { createMembership } from "../membership.ts";
 import { Chance } from "./chance.ts";
-import { Cluster, type MakeCore } from "./cluster.ts";
+import {
+  type ConsensusHarness,
+  clusterOf,
+  decideMany,
+  everybodyKnowsAll,
+  leaderOf,
+  NAMES,
+  type SuiteApi,
+} from "./harness.ts";
 import { calm, storm } from "./storm.ts";
+import { reading, reconfiguring, trimming } from "./suite-long-run.ts";
 
-/** As much of a test runner's `expect` as the suite uses. */
-export interface Expectation {
-  toBe(expected: unknown): void;
-  toEqual(expected: unknown): void;
-  toBeGreaterThanOrEqual(expected: number): void;
-}
-
-/** The test runner, handed in so that the suite depends on none. vitest's and jest's fit. */
-export interface SuiteApi {
-  describe(name: string, body: () => void): void;
-  it(name: string, body: () => void): void;
-  expect(actual: unknown, message?: string): Expectation;
-}
-
-export interface ConsensusHarness {
-  readonly make: MakeCore;
-  /** Virtual time within which a group without faults does what it is asked to. */
-  readonly patienceMs: number;
-  /** About the time in which a silent leader is replaced: faults are spread over spans of this kind. */
-  readonly paceMs: number;
-}
-
-const NAMES: readonly MemberId[] = ["a", "b", "c", "d", "e"];
 const STORM_SEEDS = 6;
 
 /** What a {@link Consensus} promises, whatever it is made of. Every implementation runs it. */
@@ -36,25 +23,11 @@ export function consensusConformance(api: SuiteApi, harness: ConsensusHarness): 
     surviving(api, harness);
     catchingUp(api, harness);
     refusing(api, harness);
+    reading(api, harness);
+    trimming(api, harness);
+    reconfiguring(api, harness);
     weathering(api, harness);
   });
-}
-
-const clusterOf = ({ make }: ConsensusHarness, size: number, seed = 1): Cluster =>
-  new Cluster({ make, members: NAMES.slice(0, size), seed });
-
-function decideMany(cluster: Cluster, harness: ConsensusHarness, prefix: string, count: number): void {
-  for (let at = 1; at <= count; at++) cluster.decide(`${prefix}${at}`, harness.patienceMs);
-}
-
-function everybodyKnowsAll(cluster: Cluster, harness: ConsensusHarness): void {
-  const isEven = (): boolean => cluster.alive.every((id) => cluster.delivered(id) >= cluster.ledger.highest);
-  cluster.until(isEven, harness.patienceMs, "everybody alive has delivered all that anybody has");
-}
-
-function leaderOf(cluster: Cluster, harness: ConsensusHarness): MemberId {
-  cluster.until(() => cluster.leader !== undefined, harness.patienceMs, "somebody leads");
-  return cluster.leader as MemberId;
 }
 
 function deciding({ it, expect }: SuiteApi, harness: ConsensusHarness): void {
@@ -197,8 +170,9 @@ function catchingUp({ it, expect }: SuiteApi, harness: ConsensusHarness): void {
 
 function refusing({ it, expect }: SuiteApi, { make }: ConsensusHarness): void {
   const membership = createMembership(NAMES.slice(0, 3));
-  const fresh = (): ReturnType<MakeCore> => {
-    const core = make("a", membership, []);
+  const fresh = (): ReturnType<ConsensusHarness["make"]> => {
+    const core = make("a", []);
+    core.step({ kind: "found", membership }, 0);
     core.step({ kind: "start", applied: 0, random: 0.5 }, 0);
     return core;
   };
@@ -215,13 +189,15 @@ function refusing({ it, expect }: SuiteApi, { make }: ConsensusHarness): void {
   });
 
   it("refuses what a stranger sends, whatever it says", () => {
-    const stranger = make("b", createMembership(["b"]), []);
+    const stranger = make("mallory", []);
+    stranger.step({ kind: "found", membership: createMembership(["mallory"]) }, 0);
     const said = stranger
       .step({ kind: "start", applied: 0, random: 0 }, 0)
       .flatMap((output) => (output.kind === "send" ? [output.bytes] : []));
     const core = fresh();
-    for (const bytes of said) expect(core.step({ kind: "message", from: "mallory", bytes }, 1).length).toBe(0);
-    expect(core.status.refused).toBe(said.length);
+    const { role, chosen, leader } = core.status;
+    for (const bytes of said) core.step({ kind: "message", from: "mallory", bytes }, 1);
+    expect([core.status.role, core.status.chosen, core.status.leader]).toEqual([role, chosen, leader]);
   });
 }
 
@@ -229,7 +205,7 @@ function weathering({ it }: SuiteApi, harness: ConsensusHarness): void {
   for (const size of [1, 2, 3, 5])
     it(`${size} agree through storms and serve after them`, () => {
       for (let seed = 1; seed <= STORM_SEEDS; seed++) {
-        const cluster = clusterOf(harness, size, 1000 * size + seed);
+        const cluster = clusterOf(harness, size, 1000 * size + seed, CLOCK_RATE_ERROR_MAX);
         storm(cluster, { blows: 40, paceMs: harness.paceMs });
         calm(cluster, harness.patienceMs);
       }
