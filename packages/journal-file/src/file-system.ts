@@ -1,6 +1,7 @@
-import { closeSync, fdatasync, fsync, openSync, write, writeSync } from "node:fs";
+import { closeSync, fdatasync, fsync, openSync, renameSync, rm, statfs, write, writeSync } from "node:fs";
+import { dirname } from "node:path";
 
-/** The calls on which durability hangs, so that a test can make them fail, fall short, or never return. */
+/** The calls on which durability and room hang, so that a test can make them fail, fall short, or never return. */
 export interface FileSystem {
   /** Writes at `position`, perhaps only the first bytes; resolves with how many. */
   write(fd: number, bytes: Uint8Array, position: number): Promise<number>;
@@ -8,6 +9,10 @@ export interface FileSystem {
   syncData(fd: number): Promise<void>;
   /** The names in this directory are durable when it resolves. */
   syncDir(fd: number): Promise<void>;
+  /** Removes a file; one that is not there is no error. */
+  remove(path: string): Promise<void>;
+  /** Bytes that may still be written on the disk that holds `dir`. */
+  freeBytes(dir: string): Promise<number>;
 }
 
 const settle =
@@ -27,7 +32,15 @@ export const hostFileSystem: FileSystem = {
     }),
   syncData: (fd) => new Promise((resolve, reject) => fdatasync(fd, settle(resolve, reject))),
   syncDir: (fd) => new Promise((resolve, reject) => fsync(fd, settle(resolve, reject))),
+  remove: (path) => new Promise((resolve, reject) => rm(path, { force: true }, settle(resolve, reject))),
+  freeBytes: (dir) =>
+    new Promise((resolve, reject) =>
+      statfs(dir, (error, stats) => (error === null ? resolve(stats.bavail * stats.bsize) : reject(error))),
+    ),
 };
+
+/** Of a file that is being made; a crash leaves it behind, and opening removes it. */
+export const UNFINISHED_SUFFIX = ".unfinished";
 
 /**
  * A sync that failed. It must not be tried again: the host may report the error once, drop the data, and answer the next
@@ -63,5 +76,24 @@ export async function writeAll(fs: FileSystem, fd: number, bytes: Uint8Array, po
     const count = await fs.write(fd, bytes.subarray(done), position + done);
     if (count === 0) throw new Error(`nothing of ${bytes.length - done} bytes was written`);
     done += count;
+  }
+}
+
+/**
+ * Puts a file with `bytes` in place of what is at `path`, and returns it, open. The name is there only once the content is
+ * durable, and both are when it resolves: a crash leaves the old file or the new one.
+ */
+export async function replaceFile(fs: FileSystem, path: string, bytes: Uint8Array): Promise<number> {
+  const unfinished = `${path}${UNFINISHED_SUFFIX}`;
+  const fd = openSync(unfinished, "w+");
+  try {
+    await writeAll(fs, fd, bytes, 0);
+    await syncData(fs, fd);
+    renameSync(unfinished, path);
+    await syncDir(fs, dirname(path));
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }

@@ -2,9 +2,11 @@ import { crc32 } from "node:zlib";
 import { JournalError, RECORD_BYTES_MAX } from "@halon/runtime";
 
 /**
- * A journal is a directory of segments, each named by the seq of its first record. All numbers are little-endian.
+ * A journal is a directory of segments, each named by the seq of its first record, with marks beside them (`marks.ts`).
+ * All numbers are little-endian.
  *
- *     segment:  magic 8 | version u32 | identity length u32 | first seq u64 | previous CRC u32 | identity | CRC u32
+ *     segment:  header | records
+ *     header:   magic 8 | version u32 | identity length u32 | first seq u64 | previous CRC u32 | identity | CRC u32
  *     record:   length u32 | seq u64 | head CRC u32 | CRC u32 | bytes
  *
  * A record's head CRC runs over its length and seq and *starts from* the CRC of the record before; its CRC goes on over
@@ -12,15 +14,16 @@ import { JournalError, RECORD_BYTES_MAX } from "@halon/runtime";
  * is used before the bytes are there to be checked: a flipped bit in it would otherwise let a record in the middle reach
  * beyond the end of the file, and all that follows would pass for a torn write.
  */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const SEGMENT_SUFFIX = ".journal";
 export const RECORD_HEAD_BYTES = 20;
 export const IDENTITY_BYTES_MAX = 1_024;
 /** What the first record of a journal follows. */
 export const FIRST_CRC = 0;
 
-const MAGIC = Buffer.from("HALONJRN", "latin1");
-const SEGMENT_HEAD_BYTES = 28;
+const MAGICS = { segment: Buffer.from("HALONJRN", "latin1"), start: Buffer.from("HALONJST", "latin1") };
+/** Of a header before the identity. */
+export const HEAD_BYTES = 28;
 const CRC_BYTES = 4;
 const NAME_DIGITS = 16;
 
@@ -33,44 +36,49 @@ export function seqOfName(name: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-export interface SegmentHeader {
+/** What begins a segment, and all there is in the mark that says where a trimmed journal starts. */
+export interface Header {
   readonly identity: string;
   readonly firstSeq: number;
-  /** CRC of the record before, {@link FIRST_CRC} for the first segment. */
+  /** CRC of the record before, {@link FIRST_CRC} for the first of all. */
   readonly previousCrc: number;
 }
 
-export function encodeSegmentHeader({ identity, firstSeq, previousCrc }: SegmentHeader): Buffer {
+export function encodeHeader(kind: keyof typeof MAGICS, { identity, firstSeq, previousCrc }: Header): Buffer {
   const name = Buffer.from(identity, "utf8");
-  const bytes = Buffer.alloc(SEGMENT_HEAD_BYTES + name.length + CRC_BYTES);
-  MAGIC.copy(bytes);
+  const bytes = Buffer.alloc(HEAD_BYTES + name.length + CRC_BYTES);
+  MAGICS[kind].copy(bytes);
   bytes.writeUInt32LE(FORMAT_VERSION, 8);
   bytes.writeUInt32LE(name.length, 12);
   bytes.writeBigUInt64LE(BigInt(firstSeq), 16);
   bytes.writeUInt32LE(previousCrc, 24);
-  name.copy(bytes, SEGMENT_HEAD_BYTES);
+  name.copy(bytes, HEAD_BYTES);
   const crcAt = bytes.length - CRC_BYTES;
   bytes.writeUInt32LE(crc32(bytes.subarray(0, crcAt)), crcAt);
   return bytes;
 }
 
-/** The header at the start of a segment, and its length. Throws `version`, or `damaged` naming `file`. */
-export function decodeSegmentHeader(bytes: Buffer, file: string): SegmentHeader & { readonly bytesCount: number } {
-  if (bytes.length < SEGMENT_HEAD_BYTES + CRC_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC))
-    throw damaged(`${file}: offset 0: this is not the start of a segment`);
+/** The header at the start of `bytes`, and its length. Throws `version`, or `damaged` naming `file`. */
+export function decodeHeader(
+  kind: keyof typeof MAGICS,
+  bytes: Buffer,
+  file: string,
+): Header & { readonly bytesCount: number } {
+  if (bytes.length < HEAD_BYTES + CRC_BYTES || !bytes.subarray(0, 8).equals(MAGICS[kind]))
+    throw new DamageError({ file, offset: 0, what: `this is not the header of a ${kind}` });
   const version = bytes.readUInt32LE(8);
   if (version !== FORMAT_VERSION)
     throw new JournalError(
       "version",
       `${file}: format version ${version}, but this program reads version ${FORMAT_VERSION}: use the program that wrote it`,
     );
-  const crcAt = SEGMENT_HEAD_BYTES + bytes.readUInt32LE(12);
-  if (crcAt > SEGMENT_HEAD_BYTES + IDENTITY_BYTES_MAX || bytes.length < crcAt + CRC_BYTES)
-    throw damaged(`${file}: offset 12: the header does not end where it says`);
+  const crcAt = HEAD_BYTES + bytes.readUInt32LE(12);
+  if (crcAt > HEAD_BYTES + IDENTITY_BYTES_MAX || bytes.length < crcAt + CRC_BYTES)
+    throw new DamageError({ file, offset: 12, what: "the header does not end where it says" });
   if (crc32(bytes.subarray(0, crcAt)) !== bytes.readUInt32LE(crcAt))
-    throw damaged(`${file}: offset ${crcAt}: the header does not match its checksum`);
+    throw new DamageError({ file, offset: crcAt, what: "the header does not match its checksum" });
   return {
-    identity: bytes.toString("utf8", SEGMENT_HEAD_BYTES, crcAt),
+    identity: bytes.toString("utf8", HEAD_BYTES, crcAt),
     firstSeq: Number(bytes.readBigUInt64LE(16)),
     previousCrc: bytes.readUInt32LE(24),
     bytesCount: crcAt + CRC_BYTES,
@@ -145,14 +153,31 @@ function checkHead(bytes: Buffer, at: number, place: Place, file: string): numbe
   return length;
 }
 
-const damagedRecord = (file: string, { offset, seq }: Place, what: string): JournalError =>
-  damaged(`${file}: offset ${offset}: record ${seq}: ${what}`);
+const damagedRecord = (file: string, { offset, seq }: Place, what: string): DamageError =>
+  new DamageError({ file, offset, seq, what });
+
+/** Where something is wrong, and what. */
+export interface Damage {
+  readonly file: string;
+  readonly offset: number;
+  /** The record there, where one is meant. */
+  readonly seq?: number;
+  readonly what: string;
+}
 
 /** The error for all that is wrong with a journal but an incomplete last record. */
-export const damaged = (what: string, options?: ErrorOptions): JournalError =>
-  new JournalError(
-    "damaged",
-    `${what}. What was promised in this journal may be lost: its owner must not vote with it again. ` +
-      "Keep the directory for inspection and rejoin with a new incarnation in an empty one",
-    options,
-  );
+export class DamageError extends JournalError {
+  readonly damage: Damage;
+
+  constructor(damage: Damage, options?: ErrorOptions) {
+    const { file, offset, seq, what } = damage;
+    super(
+      "damaged",
+      `${file}: offset ${offset}: ${seq === undefined ? "" : `record ${seq}: `}${what}. What was promised in this journal ` +
+        "may be lost: its owner must not vote with it again. Keep the directory for inspection and rejoin with a new " +
+        "incarnation in an empty one",
+      options,
+    );
+    this.damage = damage;
+  }
+}

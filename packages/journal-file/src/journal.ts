@@ -8,12 +8,14 @@ import {
   type JournalRecord,
   RECORD_BYTES_MAX,
 } from "@halon/runtime";
+import { batchOf } from "./batch.ts";
+import { failureOf } from "./failure.ts";
 import { type FileSystem, SyncError, syncData, writeAll } from "./file-system.ts";
 import { crcOf, encodeRecord, RECORD_HEAD_BYTES, segmentName } from "./format.ts";
+import { type EndMark, markFailed } from "./marks.ts";
+import type { Reserve } from "./reserve.ts";
 import { createSegment, type Segment } from "./segment.ts";
-
-/** What is written and synced in one go at most; bounds the copy that is made for it. */
-const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+import { Trimmer } from "./trimming.ts";
 
 /** An incomplete last record that was cut off at opening: it was never reported as durable. */
 export interface Repair {
@@ -33,18 +35,22 @@ export interface FileJournalParts {
   readonly segments: Segment[];
   /** Of the last segment, open for writing. */
   readonly fd: number;
+  readonly endMark: EndMark;
+  readonly reserve: Reserve;
   readonly repairs: readonly Repair[];
-  /** Leaves a mark in the directory: never open this again. */
-  readonly markFailed: (reason: string) => void;
   /** Gives the directory back. */
   readonly release: () => void;
 }
 
-/** A {@link Journal} in a directory of segments. At most one write and one sync are under way at any time. */
+/**
+ * A {@link Journal} in a directory of segments. At most one write or sync of records is under way at any time; trimming goes
+ * on beside it.
+ */
 export class FileJournal implements Journal {
   /** What was cut off at opening; for the log. */
   readonly repairs: readonly Repair[];
   readonly #parts: FileJournalParts;
+  readonly #trimmer: Trimmer;
   #fd: number;
   /** Encoded. Invariant: record `durableSeq + 1 + i` at index i. */
   #unflushed: Buffer[] = [];
@@ -54,6 +60,8 @@ export class FileJournal implements Journal {
   #durableSeq: number;
   /** Newest record that a flush was asked for. Invariant: askedSeq <= writtenSeq. */
   #askedSeq: number;
+  /** What is needed shall not share a segment with what is not, from here on. */
+  #rollAsked = false;
   /** Settles when nothing more is being written; undefined when nothing is. */
   #writing: Promise<void> | undefined;
   #failure: JournalError | undefined;
@@ -65,9 +73,25 @@ export class FileJournal implements Journal {
     this.#parts = parts;
     this.repairs = parts.repairs;
     this.#fd = parts.fd;
+    this.#trimmer = new Trimmer({ ...parts, onError: (error) => void this.#fail(error) });
     this.#lastCrc = this.#lastSegment.end.previousCrc;
     this.#durableSeq = this.#lastSegment.end.seq - 1;
     this.#askedSeq = this.#durableSeq;
+  }
+
+  get firstSeq(): number {
+    return (this.#parts.segments[0] as Segment).firstSeq;
+  }
+
+  /** Of its segments: neither the reserve nor the small marks. */
+  get bytesCount(): number {
+    const durable = this.#parts.segments.reduce((sum, { end }) => sum + end.offset, 0);
+    return durable + this.#unflushedBytes + this.#trimmer.bytesCount;
+  }
+
+  /** The disk has run full, and the reserve is given up or was never made: trim, and say so. */
+  get isLow(): boolean {
+    return this.#parts.reserve.isLow;
   }
 
   get writtenSeq(): number {
@@ -98,7 +122,20 @@ export class FileJournal implements Journal {
   flush(): void {
     if (this.#closing !== undefined || this.#failure !== undefined) return;
     this.#askedSeq = this.writtenSeq;
-    if (this.#writing === undefined && this.#durableSeq < this.#askedSeq) this.#writing = this.#writeAsked();
+    this.#startWriting();
+  }
+
+  /** Each call that gives something back begins a new segment and costs some syncs: meant for now and then. */
+  trim(beforeSeq: number): void {
+    this.#assertOpen();
+    assert(
+      Number.isInteger(beforeSeq) && beforeSeq >= 1 && beforeSeq <= this.#durableSeq + 1,
+      `trim before record ${beforeSeq}: ${this.#durableSeq} are durable`,
+    );
+    if (this.#failure !== undefined) return;
+    if (beforeSeq > this.#lastSegment.firstSeq) this.#rollAsked = true;
+    this.#trimmer.trim(beforeSeq);
+    this.#startWriting();
   }
 
   onDurable(listener: (durableSeq: number) => void): void {
@@ -109,9 +146,20 @@ export class FileJournal implements Journal {
     this.#onFailure = listener;
   }
 
+  /**
+   * `listener(why)` each time the disk has run full and the reserve was given up: there is room for the reserve's bytes, to
+   * trim and say so. One listener. What was so at opening is in {@link isLow}.
+   */
+  onLow(listener: (why: string) => void): void {
+    this.#parts.reserve.onLow(listener);
+  }
+
   read(fromSeq: number, bytesMax: number): readonly JournalRecord[] {
     this.#assertOpen();
-    assert(Number.isInteger(fromSeq) && fromSeq >= 1, `read from record ${fromSeq}: they count from 1`);
+    assert(
+      Number.isInteger(fromSeq) && fromSeq >= this.firstSeq,
+      `read from ${fromSeq}: ${this.firstSeq} is the first`,
+    );
     const records: JournalRecord[] = [];
     let bytesLeft = bytesMax;
     for (let next = fromSeq; next <= this.writtenSeq; ) {
@@ -144,8 +192,20 @@ export class FileJournal implements Journal {
 
   async #finish(): Promise<void> {
     await this.#writing;
+    await this.#trimmer.stop();
+    const { endMark, release } = this.#parts;
+    if (this.#failure === undefined) await endMark.sync().catch((error: unknown) => void this.#fail(error));
+    endMark.close();
     closeSync(this.#fd);
-    this.#parts.release();
+    release();
+  }
+
+  get #hasToWrite(): boolean {
+    return this.#rollAsked || this.#durableSeq < this.#askedSeq;
+  }
+
+  #startWriting(): void {
+    if (this.#writing === undefined && this.#hasToWrite) this.#writing = this.#writeAsked();
   }
 
   /** Some records from one place: a segment, or the unflushed ones. At least one. */
@@ -162,9 +222,13 @@ export class FileJournal implements Journal {
     }
   }
 
-  /** Until all that was asked for is durable: one batch after the other, each with whatever has come meanwhile. */
+  /** Until all that was asked for is done: one batch after the other, each with whatever has come meanwhile. */
   async #writeAsked(): Promise<void> {
-    while (this.#failure === undefined && this.#durableSeq < this.#askedSeq) {
+    while (this.#failure === undefined && this.#hasToWrite) {
+      if (this.#rollAsked) {
+        await this.#roll().catch((error: unknown) => void this.#fail(error));
+        continue;
+      }
       const count = await this.#writeBatch().catch((error: unknown) => void this.#fail(error));
       if (count === undefined || this.#failure !== undefined) break;
       this.#settle(count);
@@ -174,32 +238,35 @@ export class FileJournal implements Journal {
     this.#writing = undefined;
   }
 
+  /** So that the segment that was the last one can go with the next trim, if not with this one. */
+  async #roll(): Promise<void> {
+    this.#rollAsked = false;
+    if (this.#lastSegment.isEmpty) return;
+    await this.#nextSegment();
+    this.#trimmer.resume();
+  }
+
   /** Writes and syncs the oldest unflushed records; resolves with how many they are. */
   async #writeBatch(): Promise<number> {
-    const { fileSystem, segmentBytesMax } = this.#parts;
+    const { fileSystem, segmentBytesMax, reserve, endMark } = this.#parts;
     const first = this.#unflushed[0] as Buffer;
     if (!this.#lastSegment.isEmpty && this.#lastSegment.end.offset + first.length > segmentBytesMax)
       await this.#nextSegment();
     const { offset } = this.#lastSegment.end;
-    const room = Math.min(BATCH_BYTES_MAX, segmentBytesMax - offset);
-    let bytesCount = first.length;
-    let count = 1;
-    for (; count < this.#unflushed.length; count++) {
-      const { length } = this.#unflushed[count] as Buffer;
-      if (bytesCount + length > room) break;
-      bytesCount += length;
-    }
-    const batch = count === 1 ? first : Buffer.concat(this.#unflushed.slice(0, count), bytesCount);
-    await writeAll(fileSystem, this.#fd, batch, offset);
+    const { batch, count, last } = batchOf(this.#unflushed, segmentBytesMax - offset);
+    await reserve.spend(() => writeAll(fileSystem, this.#fd, batch, offset));
     await syncData(fileSystem, this.#fd);
+    const end = { seq: this.#durableSeq + count, crc: crcOf(last) };
+    await reserve.spend(() => endMark.write(end));
     return count;
   }
 
   async #nextSegment(): Promise<void> {
-    const { dir, identity, fileSystem, segments } = this.#parts;
+    const { dir, identity, fileSystem, segments, reserve } = this.#parts;
     const { seq, previousCrc } = this.#lastSegment.end;
     const path = join(dir, segmentName(seq));
-    const { segment, fd } = await createSegment(fileSystem, path, { identity, firstSeq: seq, previousCrc });
+    const header = { identity, firstSeq: seq, previousCrc };
+    const { segment, fd } = await reserve.spend(() => createSegment(fileSystem, path, header));
     closeSync(this.#fd);
     this.#fd = fd;
     segments.push(segment);
@@ -223,18 +290,9 @@ export class FileJournal implements Journal {
   #fail(cause: unknown): JournalError {
     if (cause instanceof AssertionError) throw cause;
     if (this.#failure !== undefined) return this.#failure;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    if (cause instanceof SyncError) this.#parts.markFailed(reason);
-    const failure =
-      cause instanceof JournalError
-        ? cause
-        : new JournalError(
-            "io",
-            `${this.#parts.dir}: the journal takes nothing more after record ${this.#durableSeq}: ${reason}`,
-            {
-              cause,
-            },
-          );
+    if (cause instanceof SyncError) markFailed(this.#parts.dir, cause.message);
+    const failure = failureOf(cause, this.#parts.dir, this.#durableSeq);
+    void this.#trimmer.stop();
     this.#failure = failure;
     setImmediate(() => this.#onFailure(failure));
     return failure;

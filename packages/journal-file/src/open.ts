@@ -1,30 +1,25 @@
-import {
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AssertionError, assert, JournalError } from "@halon/runtime";
 import { claim, isClaim } from "./claim.ts";
-import { type FileSystem, hostFileSystem, SyncError, syncData, syncDir } from "./file-system.ts";
+import { type FileSystem, hostFileSystem, SyncError, syncData, syncDir, UNFINISHED_SUFFIX } from "./file-system.ts";
+import { DamageError, FIRST_CRC, IDENTITY_BYTES_MAX, type Place, segmentName, seqOfName } from "./format.ts";
+import { FileJournal, type FileJournalParts, type Repair } from "./journal.ts";
 import {
-  damaged,
-  decodeSegmentHeader,
-  FIRST_CRC,
-  IDENTITY_BYTES_MAX,
-  type Place,
-  scanRecords,
-  segmentName,
-  seqOfName,
-} from "./format.ts";
-import { FileJournal, type Repair } from "./journal.ts";
-import { createSegment, Segment, UNFINISHED_SUFFIX } from "./segment.ts";
+  assertOwner,
+  BEGINNING,
+  END_NAME,
+  type End,
+  EndMark,
+  FAILED_NAME,
+  markFailed,
+  readEnd,
+  readFailed,
+  readStart,
+  START_NAME,
+} from "./marks.ts";
+import { Reserve } from "./reserve.ts";
+import { createSegment, loadSegment, type Segment, scanSegment } from "./segment.ts";
 
 export interface FileJournalOptions {
   readonly dir: string;
@@ -39,13 +34,14 @@ export interface FileJournalOptions {
   readonly segmentBytesMax?: number;
   /** What may be appended and not yet durable; beyond it the journal fails with `io`: the disk is too slow. */
   readonly unflushedBytesMax?: number;
+  /** Size of the file that is given up when the disk is full; 0: none. */
+  readonly reserveBytes?: number;
   readonly fileSystem?: FileSystem;
 }
 
-const SEGMENT_BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
+const SEGMENT_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
 const UNFLUSHED_BYTES_MAX_DEFAULT = 128 * 1024 * 1024;
-/** Present after a failed sync; holds the reason. */
-const FAILED_NAME = "failed";
+const RESERVE_BYTES_DEFAULT = 16 * 1024 * 1024;
 
 /**
  * Opens the journal in `dir` for this process alone and verifies every byte of it. All it finds is durable when it
@@ -60,14 +56,16 @@ export async function openJournalFile(options: FileJournalOptions): Promise<File
     prepare(options);
     release = claim(dir);
     const opened = options.mode === "create" ? await create(options, fileSystem) : await verify(options, fileSystem);
+    const reserve = new Reserve(fileSystem, dir, options.reserveBytes ?? RESERVE_BYTES_DEFAULT);
+    await reserve.restore();
     return new FileJournal({
       ...opened,
       dir,
       identity,
       fileSystem,
+      reserve,
       segmentBytesMax: options.segmentBytesMax ?? SEGMENT_BYTES_MAX_DEFAULT,
       unflushedBytesMax: options.unflushedBytesMax ?? UNFLUSHED_BYTES_MAX_DEFAULT,
-      markFailed: (reason) => markFailed(dir, reason),
       release,
     });
   } catch (error) {
@@ -81,8 +79,9 @@ export async function openJournalFile(options: FileJournalOptions): Promise<File
 /** Looks, before anything is touched, whether the directory is as the mode wants it. */
 function prepare({ dir, identity, mode }: FileJournalOptions): void {
   const names = statSync(dir, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(dir);
-  // A crash while creating leaves these.
   const found = names.filter((name) => !isClaim(name) && !name.endsWith(UNFINISHED_SUFFIX));
+  // The segment comes last: what a creation leaves that was cut short is a mark that says nothing was ever in it.
+  if (found.length === 1 && found[0] === END_NAME && isBeginning(dir, identity)) found.pop();
   if (mode === "create") {
     if (found.length > 0)
       throw new JournalError(
@@ -99,93 +98,124 @@ function prepare({ dir, identity, mode }: FileJournalOptions): void {
   }
 }
 
-interface Opened {
-  readonly segments: Segment[];
-  /** Of the last segment, open for writing. */
-  readonly fd: number;
-  readonly repairs: readonly Repair[];
+function isBeginning(dir: string, identity: string): boolean {
+  try {
+    return readEnd(dir, identity).seq === 0;
+  } catch {
+    return false;
+  }
 }
 
+type Opened = Pick<FileJournalParts, "segments" | "fd" | "endMark" | "repairs">;
+
 async function create({ dir, identity }: FileJournalOptions, fs: FileSystem): Promise<Opened> {
-  const { segment, fd } = await createSegment(fs, join(dir, segmentName(1)), {
-    identity,
-    firstSeq: 1,
-    previousCrc: FIRST_CRC,
-  });
+  const endMark = await EndMark.create(fs, dir, identity);
+  const header = { identity, firstSeq: 1, previousCrc: FIRST_CRC };
+  const { segment, fd } = await createSegment(fs, join(dir, segmentName(1)), header);
   await syncDir(fs, dirname(dir));
-  return { segments: [segment], fd, repairs: [] };
+  return { segments: [segment], fd, endMark, repairs: [] };
 }
 
 async function verify({ dir, identity }: FileJournalOptions, fs: FileSystem): Promise<Opened> {
   const names = readdirSync(dir);
-  if (names.includes(FAILED_NAME))
-    throw damaged(`${dir}: an earlier sync failed (${readFileSync(join(dir, FAILED_NAME), "utf8").trim()})`);
-  for (const name of names) if (name.endsWith(UNFINISHED_SUFFIX)) rmSync(join(dir, name));
+  const failed = readFailed(dir);
+  if (failed !== undefined)
+    throw new DamageError({
+      file: join(dir, FAILED_NAME),
+      offset: 0,
+      what: `it says that this journal must not be used (${failed})`,
+    });
+  const start = readStart(dir);
+  if (start !== undefined) assertOwner(join(dir, START_NAME), start.identity, identity);
+  const { firstSeq, previousCrc } = start ?? BEGINNING;
   const seqs = names.map(seqOfName).filter((seq) => seq !== undefined);
-  seqs.sort((a, b) => a - b);
+  const { segments, repair } = verifySegments(
+    dir,
+    identity,
+    seqs.filter((seq) => seq >= firstSeq),
+    { seq: firstSeq, offset: 0, previousCrc },
+  );
+  // Last, as of another's journal there would be no slot that is valid, and it is to be told apart from a damaged one.
+  const end = readEnd(dir, identity);
+  assertReaches(dir, segments, end);
+  // From here on it is known to be whole: what a crash has left over may go.
+  for (const name of names)
+    if (name.endsWith(UNFINISHED_SUFFIX) || (seqOfName(name) ?? firstSeq) < firstSeq) rmSync(join(dir, name));
+  const last = segments.at(-1) as Segment;
+  const fd = await settleTail(fs, dir, last, repair);
+  const endMark = EndMark.open(fs, dir, identity, end.slot);
+  await endMark.write({ seq: last.end.seq - 1, crc: last.end.previousCrc });
+  await endMark.sync();
+  return { segments, fd, endMark, repairs: repair ? [repair] : [] };
+}
+
+function verifySegments(
+  dir: string,
+  identity: string,
+  seqs: readonly number[],
+  start: Place,
+): { readonly segments: Segment[]; readonly repair: Repair | undefined } {
   const segments: Segment[] = [];
   let repair: Repair | undefined;
-  let next: Place = { seq: 1, offset: 0, previousCrc: FIRST_CRC };
-  for (const seq of seqs.length === 0 ? [1] : seqs) {
+  let next = start;
+  for (const seq of seqs.length === 0 ? [start.seq] : [...seqs].sort((a, b) => a - b)) {
     if (seq !== next.seq) throw missing(dir, next.seq, seq);
     if (repair !== undefined)
-      throw damaged(
-        `${repair.file}: offset ${repair.offset}: record ${repair.seq}: incomplete, but another segment follows`,
-      );
+      throw new DamageError({ ...repair, what: "it is incomplete, but another segment follows" });
     const verified = verifySegment(join(dir, segmentName(seq)), identity, next);
     repair = verified.repair;
     next = verified.segment.end;
     segments.push(verified.segment);
   }
-  return {
-    segments,
-    fd: await settleTail(fs, dir, segments.at(-1) as Segment, repair),
-    repairs: repair ? [repair] : [],
-  };
+  return { segments, repair };
 }
 
-const missing = (dir: string, expectedSeq: number, foundSeq: number): JournalError =>
-  foundSeq > expectedSeq
-    ? damaged(`${dir}: ${segmentName(expectedSeq)} with records ${expectedSeq} to ${foundSeq - 1} is missing`)
-    : damaged(`${dir}: ${segmentName(foundSeq)} is one too many: record ${foundSeq} is in the segment before`);
+function missing(dir: string, expectedSeq: number, foundSeq: number): DamageError {
+  const isMissing = foundSeq > expectedSeq;
+  return new DamageError({
+    file: join(dir, segmentName(isMissing ? expectedSeq : foundSeq)),
+    offset: 0,
+    what: isMissing
+      ? `the segment with records ${expectedSeq} to ${foundSeq - 1} is missing`
+      : `it is one too many: record ${foundSeq} is in the segment before`,
+  });
+}
 
 function verifySegment(
   file: string,
   identity: string,
   expected: Place,
 ): { readonly segment: Segment; readonly repair: Repair | undefined } {
-  const bytes = readSegment(file, expected.seq);
-  const header = decodeSegmentHeader(bytes, file);
-  if (header.identity !== identity)
-    throw new JournalError(
-      "foreign",
-      `${file} belongs to ${header.identity}, not to ${identity}: check the data directory; to move a member, adopt its directory explicitly`,
-    );
+  const loaded = loadSegment(file, expected.seq);
+  const { header, bytes } = loaded;
+  assertOwner(file, header.identity, identity);
   if (header.firstSeq !== expected.seq || header.previousCrc !== expected.previousCrc)
-    throw damaged(
-      `${file}: offset 16: it does not continue the segment before (first record ${header.firstSeq}, expected ${expected.seq})`,
-    );
-  const start = { ...expected, offset: header.bytesCount };
-  const segment = new Segment(file, start);
-  let before: Place | undefined;
-  const scanned = scanRecords(bytes.subarray(header.bytesCount), start, file, (place) => {
-    if (before !== undefined) segment.grow(place);
-    before = place;
-    return true;
-  });
-  if (before !== undefined) segment.grow(scanned.next);
-  if (scanned.kind === "complete") return { segment, repair: undefined };
-  const { offset, seq } = scanned.next;
+    throw new DamageError({
+      file,
+      offset: 16,
+      what: `it does not continue what is before it (first record ${header.firstSeq}, expected ${expected.seq})`,
+    });
+  const { segment, isIncomplete } = scanSegment(file, loaded, () => undefined);
+  if (!isIncomplete) return { segment, repair: undefined };
+  const { offset, seq } = segment.end;
   return { segment, repair: { file, offset, seq, bytesCut: bytes.length - offset } };
 }
 
-function readSegment(file: string, firstSeq: number): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw damaged(`${file}: the segment with record ${firstSeq} is missing`);
-  }
+/** All records that were durable are there: what was cut off at the end else passes for a write that was cut short. */
+export function assertReaches(dir: string, segments: readonly Segment[], { seq, crc }: End): void {
+  const { end } = segments.at(-1) as Segment;
+  const file = join(dir, END_NAME);
+  if (seq >= end.seq)
+    throw new DamageError({ file, offset: 0, seq, what: `it was durable, but the last one is ${end.seq - 1}` });
+  const found = crcAt(segments, seq);
+  if (found !== undefined && found !== crc)
+    throw new DamageError({ file, offset: 0, seq, what: "another one was durable in its place" });
+}
+
+/** CRC of record `seq`; undefined when it was trimmed. */
+function crcAt(segments: readonly Segment[], seq: number): number | undefined {
+  const segment = segments.findLast(({ firstSeq }) => firstSeq <= seq + 1);
+  return segment?.crcBefore(seq + 1);
 }
 
 /**
@@ -202,14 +232,5 @@ async function settleTail(fs: FileSystem, dir: string, last: Segment, repair: Re
   } catch (error) {
     closeSync(fd);
     throw error;
-  }
-}
-
-/** As well as it can be done on a disk that fails: without the mark the next opening would trust the page cache. */
-function markFailed(dir: string, reason: string): void {
-  try {
-    writeFileSync(join(dir, FAILED_NAME), `${reason}\n`, { flush: true });
-  } catch {
-    // The failure itself is reported already.
   }
 }

@@ -1,18 +1,17 @@
-import { closeSync, openSync, readSync, renameSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { assert, type JournalRecord } from "@halon/runtime";
-import { type FileSystem, syncData, syncDir, writeAll } from "./file-system.ts";
-import { damaged, encodeSegmentHeader, type Place, type SegmentHeader, scanRecords } from "./format.ts";
+import { type FileSystem, replaceFile } from "./file-system.ts";
+import { DamageError, decodeHeader, encodeHeader, type Header, type Place, scanRecords } from "./format.ts";
 
 /** One place of the index per so many bytes: memory for reading is bounded, and a reader checks little that it skips. */
 const INDEX_STRIDE_BYTES = 64 * 1024;
-
-export const UNFINISHED_SUFFIX = ".unfinished";
 
 /** One file of the journal and what is known of it. It grows by whole, durable records. */
 export class Segment {
   readonly path: string;
   readonly firstSeq: number;
+  /** CRC of the record before the first. */
+  readonly previousCrc: number;
   readonly #headerBytes: number;
   /** Invariant: ascending, at least {@link INDEX_STRIDE_BYTES} apart; the first is the first record. */
   readonly #index: Place[] = [];
@@ -22,6 +21,7 @@ export class Segment {
   constructor(path: string, firstRecord: Place) {
     this.path = path;
     this.firstSeq = firstRecord.seq;
+    this.previousCrc = firstRecord.previousCrc;
     this.#headerBytes = firstRecord.offset;
     this.#end = firstRecord;
   }
@@ -58,8 +58,24 @@ export class Segment {
       records.push({ seq, bytes: Uint8Array.from(content) });
       return true;
     });
-    if (scanned.kind === "incomplete") throw damaged(`${this.path}: record ${scanned.next.seq}: it has become shorter`);
+    if (scanned.kind === "incomplete")
+      throw new DamageError({ file: this.path, ...scanned.next, what: "it has become shorter" });
     return records;
+  }
+
+  /** CRC of the record before `seq`, which may be the one before the first or the one that comes next. Throws `damaged`. */
+  crcBefore(seq: number): number {
+    assert(seq >= this.firstSeq && seq <= this.#end.seq, `${this.path}: has no place of record ${seq}`);
+    if (seq === this.#end.seq) return this.#end.previousCrc;
+    const from = this.#indexBefore(seq);
+    const start = this.#index[from] as Place;
+    const end = (this.#index[from + 1] ?? this.#end).offset;
+    let crc = start.previousCrc;
+    scanRecords(this.#load(start.offset, end), start, this.path, (place) => {
+      crc = place.previousCrc;
+      return place.seq < seq;
+    });
+    return crc;
   }
 
   /** Index of the last place at or before `seq`. */
@@ -81,7 +97,12 @@ export class Segment {
       let done = 0;
       while (done < bytes.length) {
         const count = readSync(fd, bytes, done, bytes.length - done, from + done);
-        if (count === 0) throw damaged(`${this.path}: offset ${from + done}: the file ends here, but reached to ${to}`);
+        if (count === 0)
+          throw new DamageError({
+            file: this.path,
+            offset: from + done,
+            what: `the file ends here, but reached to ${to}`,
+          });
         done += count;
       }
     } finally {
@@ -91,6 +112,43 @@ export class Segment {
   }
 }
 
+/** A whole segment in memory. Throws `damaged` when it is absent or its header is, `version`, or the host's error. */
+export function loadSegment(
+  file: string,
+  firstSeq: number,
+): { readonly bytes: Buffer; readonly header: ReturnType<typeof decodeHeader> } {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new DamageError({ file, offset: 0, seq: firstSeq, what: "the segment that begins with it is missing" });
+  }
+  return { bytes, header: decodeHeader("segment", bytes, file) };
+}
+
+/**
+ * Checks all records of a loaded segment, and shows each to `visit`. Throws `damaged`. `isIncomplete`: the bytes end
+ * within the record at `segment.end`.
+ */
+export function scanSegment(
+  file: string,
+  { bytes, header }: ReturnType<typeof loadSegment>,
+  visit: (place: Place, content: Buffer) => void,
+): { readonly segment: Segment; readonly isIncomplete: boolean } {
+  const start: Place = { seq: header.firstSeq, offset: header.bytesCount, previousCrc: header.previousCrc };
+  const segment = new Segment(file, start);
+  let isFirst = true;
+  const scanned = scanRecords(bytes.subarray(header.bytesCount), start, file, (place, content) => {
+    if (!isFirst) segment.grow(place);
+    isFirst = false;
+    visit(place, content);
+    return true;
+  });
+  if (!isFirst) segment.grow(scanned.next);
+  return { segment, isIncomplete: scanned.kind === "incomplete" };
+}
+
 /**
  * Makes a segment that has no records yet, and returns it with its file, open for writing. It gets its name only when its
  * header is durable: so a segment with an incomplete header is damage, never a crash in between.
@@ -98,20 +156,10 @@ export class Segment {
 export async function createSegment(
   fs: FileSystem,
   path: string,
-  header: SegmentHeader,
+  header: Header,
 ): Promise<{ readonly segment: Segment; readonly fd: number }> {
-  const bytes = encodeSegmentHeader(header);
-  const unfinished = `${path}${UNFINISHED_SUFFIX}`;
-  const fd = openSync(unfinished, "w+");
-  try {
-    await writeAll(fs, fd, bytes, 0);
-    await syncData(fs, fd);
-    renameSync(unfinished, path);
-    await syncDir(fs, dirname(path));
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
+  const bytes = encodeHeader("segment", header);
+  const fd = await replaceFile(fs, path, bytes);
   const place = { seq: header.firstSeq, offset: bytes.length, previousCrc: header.previousCrc };
   return { segment: new Segment(path, place), fd };
 }

@@ -7,17 +7,17 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type FileJournal, type FileJournalOptions, openJournalFile } from "../src/index.ts";
 import { FaultyDisk, until } from "./faulty-disk.ts";
 
-// Real syncs, on a disk that others may keep busy.
+// On a disk and a machine that others may keep busy.
 vi.setConfig({ testTimeout: 60_000 });
 
 let disk: FaultyDisk;
 beforeEach(() => {
   disk = new FaultyDisk();
 });
-afterEach(() => disk.remove());
+afterEach(() => disk.dispose());
 
 const open = (mode: "create" | "existing", options: Partial<FileJournalOptions> = {}): Promise<FileJournal> =>
-  openJournalFile({ dir: disk.dir, identity: "c1/n1/1", mode, fileSystem: disk, ...options });
+  openJournalFile({ dir: disk.dir, identity: "c1/n1/1", mode, fileSystem: disk, reserveBytes: 0, ...options });
 const contents = (journal: Journal): string[] => journal.read(1, 1e9).map(({ bytes }) => Buffer.from(bytes).toString());
 const refusal = async (opening: Promise<unknown>): Promise<JournalError> =>
   opening.then(
@@ -57,7 +57,7 @@ describe("a disk that fails", () => {
 
   it("at a sync of a new segment, or of its directory, does the same", async () => {
     for (const call of ["syncData", "syncDir"] as const) {
-      disk.remove();
+      disk.dispose();
       disk = new FaultyDisk();
       const journal = await open("create", { segmentBytesMax: 100 });
       await write(journal, "x".repeat(50));

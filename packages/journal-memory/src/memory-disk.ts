@@ -19,19 +19,35 @@ export interface OpenJournal {
  * the caller's choice, from its seed.
  */
 export class MemoryDisk {
-  readonly #records: DiskRecord[] = [];
+  /** Invariant: record `firstSeq + i` at index i. */
+  #records: DiskRecord[] = [];
+  #firstSeq = 1;
+  #bytesCount = 0;
   #identity: string | undefined;
   #open: OpenJournal | undefined;
   #nextFlushFails = false;
   #flushFailed = false;
+  /** While it is full, each flush fails, and with it the journal; but what was durable can be opened again. */
+  isFull = false;
 
   /** Whether a journal was created here. */
   get used(): boolean {
     return this.#identity !== undefined;
   }
 
-  get recordCount(): number {
-    return this.#records.length;
+  /** Of the oldest record; one above `lastSeq` when there is none. */
+  get firstSeq(): number {
+    return this.#firstSeq;
+  }
+
+  /** Of the newest durable record. */
+  get lastSeq(): number {
+    return this.#firstSeq + this.#records.length - 1;
+  }
+
+  /** Bytes of all records. */
+  get bytesCount(): number {
+    return this.#bytesCount;
   }
 
   /**
@@ -53,7 +69,7 @@ export class MemoryDisk {
 
   /** Flips one bit of a durable record; a record without bytes has none to flip. */
   flipBit(seq: number, bit: number): void {
-    const record = this.#records[seq - 1];
+    const record = this.#records[seq - this.#firstSeq];
     assert(record !== undefined && bit < record.bytes.length * 8, `no bit ${bit} in record ${seq}`);
     const at = bit >> 3;
     record.bytes[at] = (record.bytes[at] as number) ^ (1 << (bit & 7));
@@ -62,7 +78,9 @@ export class MemoryDisk {
   /** Loses everything, as a replaced disk. The open journal is dead. */
   wipe(): void {
     this.crash();
-    this.#records.length = 0;
+    this.#records = [];
+    this.#firstSeq = 1;
+    this.#bytesCount = 0;
     this.#identity = undefined;
     this.#flushFailed = false;
   }
@@ -82,6 +100,7 @@ export class MemoryDisk {
 
   /** For the journal: makes `records` durable. False when the disk fails. */
   take(records: readonly Uint8Array[]): boolean {
+    if (this.isFull) return false;
     if (this.#nextFlushFails) {
       this.#nextFlushFails = false;
       this.#flushFailed = true;
@@ -91,16 +110,25 @@ export class MemoryDisk {
     return true;
   }
 
+  /** For the journal: records before `beforeSeq` are gone for good. */
+  trim(beforeSeq: number): void {
+    const gone = Math.max(0, beforeSeq - this.#firstSeq);
+    for (const { bytes } of this.#records.slice(0, gone)) this.#bytesCount -= bytes.length;
+    this.#records = this.#records.slice(gone);
+    this.#firstSeq += gone;
+  }
+
   /** For the journal: a copy of one durable record. Throws `damaged`. */
   read(seq: number): Uint8Array {
-    const record = this.#records[seq - 1];
-    assert(record !== undefined, `record ${seq} of ${this.#records.length}`);
+    const record = this.#records[seq - this.#firstSeq];
+    assert(record !== undefined, `record ${seq} of ${this.#firstSeq} to ${this.lastSeq}`);
     if (crc32(record.bytes) !== record.crc) throw damaged(`record ${seq} does not match its checksum`);
     return record.bytes.slice();
   }
 
   #push(bytes: Uint8Array): void {
     this.#records.push({ bytes, crc: crc32(bytes) });
+    this.#bytesCount += bytes.length;
   }
 
   #create(identity: string): void {
@@ -115,7 +143,7 @@ export class MemoryDisk {
     if (this.#identity !== identity)
       throw new JournalError("foreign", `this journal belongs to ${this.#identity}, not to ${identity}`);
     if (this.#flushFailed) throw damaged("an earlier flush failed, so records reported as written may be lost");
-    for (let seq = 1; seq <= this.#records.length; seq++) this.read(seq);
+    for (let seq = this.#firstSeq; seq <= this.lastSeq; seq++) this.read(seq);
   }
 }
 

@@ -10,6 +10,8 @@ export interface MemoryJournalOptions {
   readonly mode: "create" | "existing";
   /** Whose journal it is; another's is refused as `foreign`. */
   readonly identity: string;
+  /** Trimming keeps whole groups of so many records, as a journal of files does; 1, the default, trims to the record. */
+  readonly segmentRecords?: number;
 }
 
 /** Opens the journal of a {@link MemoryDisk}. Throws a JournalError. */
@@ -21,8 +23,12 @@ class MemoryJournal implements Journal, OpenJournal {
   readonly #disk: MemoryDisk;
   readonly #clock: Clock;
   readonly #flushMs: () => number;
+  readonly #segmentRecords: number;
   /** Invariant: record `durableSeq + 1 + i` at index i. */
   #unflushed: Uint8Array[] = [];
+  #unflushedBytes = 0;
+  /** The disk may still have older ones. Invariant: firstSeq <= durableSeq + 1. */
+  #firstSeq: number;
   #durableSeq: number;
   /** Newest record that a flush was asked for. Invariant: durableSeq <= askedSeq <= writtenSeq. */
   #askedSeq: number;
@@ -32,13 +38,24 @@ class MemoryJournal implements Journal, OpenJournal {
   #onDurable: (durableSeq: number) => void = () => undefined;
   #onFailure: (error: JournalError) => void = () => undefined;
 
-  constructor({ disk, clock, flushMs, mode, identity }: MemoryJournalOptions) {
+  constructor({ disk, clock, flushMs, mode, identity, segmentRecords }: MemoryJournalOptions) {
     disk.attach(this, mode, identity);
     this.#disk = disk;
     this.#clock = clock;
     this.#flushMs = typeof flushMs === "number" ? () => flushMs : flushMs;
-    this.#durableSeq = disk.recordCount;
+    this.#segmentRecords = segmentRecords ?? 1;
+    this.#firstSeq = disk.firstSeq;
+    this.#durableSeq = disk.lastSeq;
     this.#askedSeq = this.#durableSeq;
+  }
+
+  get firstSeq(): number {
+    return this.#firstSeq;
+  }
+
+  /** Of its records; those that are trimmed count until the disk has let go of them. */
+  get bytesCount(): number {
+    return this.#disk.bytesCount + this.#unflushedBytes;
   }
 
   get writtenSeq(): number {
@@ -55,6 +72,7 @@ class MemoryJournal implements Journal, OpenJournal {
     if (record.length > RECORD_BYTES_MAX)
       throw new JournalError("too-large", `record of ${record.length} bytes: at most ${RECORD_BYTES_MAX} are taken`);
     this.#unflushed.push(Uint8Array.from(record));
+    this.#unflushedBytes += record.length;
     return this.writtenSeq;
   }
 
@@ -74,7 +92,10 @@ class MemoryJournal implements Journal, OpenJournal {
 
   read(fromSeq: number, bytesMax: number): readonly JournalRecord[] {
     this.#assertOpen();
-    assert(Number.isInteger(fromSeq) && fromSeq >= 1, `read from record ${fromSeq}: they count from 1`);
+    assert(
+      Number.isInteger(fromSeq) && fromSeq >= this.#firstSeq,
+      `read from ${fromSeq}: ${this.#firstSeq} is the first`,
+    );
     const records: JournalRecord[] = [];
     let bytesCount = 0;
     for (let seq = fromSeq; seq <= this.writtenSeq; seq++) {
@@ -86,10 +107,29 @@ class MemoryJournal implements Journal, OpenJournal {
     return records;
   }
 
-  /** Flushes at once, taking no time. */
+  /** At once for those who read; the disk lets go as long after as a flush takes, and a crash before that brings them back. */
+  trim(beforeSeq: number): void {
+    this.#assertOpen();
+    assert(
+      Number.isInteger(beforeSeq) && beforeSeq >= 1 && beforeSeq <= this.#durableSeq + 1,
+      `trim before record ${beforeSeq}: ${this.#durableSeq} are durable`,
+    );
+    if (this.#failure !== undefined) return;
+    const kept = beforeSeq - ((beforeSeq - 1) % this.#segmentRecords);
+    if (kept <= this.#firstSeq) return;
+    this.#firstSeq = kept;
+    this.#clock.at(this.#clock.nowMs() + this.#flushMs(), () => {
+      if (!this.#closed && this.#failure === undefined) this.#disk.trim(kept);
+    });
+  }
+
+  /** Flushes and trims at once, taking no time. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    if (this.#failure === undefined) this.#finishFlush(this.writtenSeq);
+    if (this.#failure === undefined) {
+      this.#finishFlush(this.writtenSeq);
+      this.#disk.trim(this.#firstSeq);
+    }
     this.#closed = true;
     this.#disk.detach(this);
   }
@@ -126,7 +166,8 @@ class MemoryJournal implements Journal, OpenJournal {
   #finishFlush(untilSeq: number): void {
     const count = untilSeq - this.#durableSeq;
     if (count === 0) return;
-    if (!this.#disk.take(this.#unflushed.slice(0, count))) {
+    const records = this.#unflushed.slice(0, count);
+    if (!this.#disk.take(records)) {
       this.#failure = new JournalError(
         "io",
         `flush of records up to ${untilSeq} failed: the journal takes nothing more`,
@@ -135,6 +176,7 @@ class MemoryJournal implements Journal, OpenJournal {
       return;
     }
     this.#unflushed = this.#unflushed.slice(count);
+    for (const { length } of records) this.#unflushedBytes -= length;
     this.#durableSeq = untilSeq;
     this.#askedSeq = Math.max(this.#askedSeq, untilSeq);
     this.#onDurable(untilSeq);

@@ -6,22 +6,31 @@ import { MemoryDisk, openJournalMemory } from "../src/index.ts";
 
 const clock = new VirtualClock();
 
-const harness: JournalHarness = {
+const harnessOf = (segmentRecords: number): JournalHarness => ({
   async fresh() {
     const disk = new MemoryDisk();
     let crashes = 0;
     return {
       open: async (mode) =>
-        openJournalMemory({ disk, clock, flushMs: () => (crashes + 1) * 0.3, mode, identity: "c/n1/1" }),
+        openJournalMemory({
+          disk,
+          clock,
+          flushMs: () => (crashes + 1) * 0.3,
+          mode,
+          identity: "c/n1/1",
+          segmentRecords,
+        }),
       crash: async () => disk.crash(crashes++ * 3),
     };
   },
   async until(condition) {
     while (!condition()) if (!clock.step()) throw new Error("nothing is left to happen");
   },
-};
+});
 
-journalConformance({ describe, it, expect }, harness);
+describe.each([1, 8])("trimmed by %i records", (segmentRecords) => {
+  journalConformance({ describe, it, expect }, harnessOf(segmentRecords));
+});
 
 const bytesOf = (content: string): Uint8Array => Buffer.from(content);
 const contents = (journal: Journal): string[] => journal.read(1, 1e9).map(({ bytes }) => Buffer.from(bytes).toString());
@@ -132,5 +141,49 @@ describe("memory journal", () => {
     disk.wipe();
     expect(codeOf(() => journal.append(bytesOf("x")))).toBe("closed");
     expect(codeOf(() => open())).toBe("missing");
+  });
+
+  it("brings back what was trimmed when it crashes before the disk has let go", () => {
+    const { clock, disk, open } = setup();
+    const journal = open("create");
+    for (const content of ["a", "b", "c"]) journal.append(bytesOf(content));
+    journal.flush();
+    clock.runUntil(10);
+    journal.trim(3);
+    expect([journal.firstSeq, journal.bytesCount]).toEqual([3, 3]);
+    clock.runUntil(11);
+    disk.crash();
+    const again = open();
+    expect(contents(again)).toEqual(["a", "b", "c"]);
+    again.trim(3);
+    clock.runUntil(20);
+    expect([again.firstSeq, again.bytesCount, disk.firstSeq]).toEqual([3, 1, 3]);
+    disk.crash();
+    const last = open();
+    expect(last.read(3, 10).map(({ seq }) => seq)).toEqual([3]);
+    disk.crash();
+    for (let bit = 0; bit < 8; bit++) {
+      disk.flipBit(3, bit);
+      expect(codeOf(() => open())).toBe("damaged");
+      disk.flipBit(3, bit);
+    }
+  });
+
+  it("that is full fails a flush, and no more", () => {
+    const { clock, disk, open } = setup();
+    const journal = open("create");
+    journal.append(bytesOf("a"));
+    journal.flush();
+    clock.runUntil(10);
+    disk.isFull = true;
+    const failures: string[] = [];
+    journal.onFailure(({ code }) => failures.push(code));
+    journal.append(bytesOf("b"));
+    journal.flush();
+    clock.runUntil(20);
+    expect([failures, journal.durableSeq]).toEqual([["io"], 1]);
+    disk.crash();
+    disk.isFull = false;
+    expect(contents(open())).toEqual(["a"]);
   });
 });

@@ -45,6 +45,13 @@ export const RECORD_BYTES_MAX = 4 * 1024 * 1024;
  * other damage is refused as `damaged`.
  */
 export interface Journal {
+  /**
+   * Seq of the oldest record that `read` still has; `writtenSeq + 1` when it has none. 1 until something was trimmed.
+   * After a crash it may be lower than it was: what was trimmed can come back, never what was not.
+   */
+  readonly firstSeq: number;
+  /** Bytes that the journal takes on its disk, those not yet durable included. */
+  readonly bytesCount: number;
   /** Seq of the newest appended record, 0 when there is none. */
   readonly writtenSeq: number;
   /** All records up to this one are durable. Invariant: durableSeq <= writtenSeq. */
@@ -65,6 +72,11 @@ export interface Journal {
    * Synchronous: meant for recovery and for the occasional peer that has fallen behind.
    */
   read(fromSeq: number, bytesMax: number): readonly JournalRecord[];
+  /**
+   * Records before `beforeSeq` are not needed any longer: their space is given back in the journal's own time and pieces,
+   * so that `firstSeq` may stay below. `beforeSeq` must be durable, or one above all that is.
+   */
+  trim(beforeSeq: number): void;
   /** Flushes and closes; afterwards all else is refused as `closed`. Resolves also when the journal has failed. */
   close(): Promise<void>;
 }

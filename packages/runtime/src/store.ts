@@ -40,6 +40,16 @@ export class StoreError extends Error {
 /** Keys are printable ASCII (0x20 … 0x7e), ordered by their bytes. */
 export const KEY_CHARS_MAX = 1024;
 export const VALUE_BYTES_MAX = 4 * 1024 * 1024;
+/** Snapshots of one store that may be open at a time. */
+export const SNAPSHOTS_MAX = 8;
+
+/** The state as it was when this was taken, whatever is written since. To be released soon: it keeps old pages alive. */
+export interface StoreSnapshot {
+  get(key: string): Uint8Array | undefined;
+  range(range: StoreRange): readonly StoreEntry[];
+  /** Once; afterwards all else throws `closed`. */
+  release(): void;
+}
 
 /**
  * Applied state: an ordered map with atomic batches. A batch is visible to reads as soon as `write` returns, and becomes
@@ -55,6 +65,11 @@ export interface Store {
    * durable; the same batch may be written again after a `flush`.
    */
   write(changes: readonly StoreChange[]): void;
+  /**
+   * A view of whole batches that does not change any more: of all batches that are durable, and perhaps of newer ones. O(1).
+   * At most {@link SNAPSHOTS_MAX} at a time; throws `busy` beyond.
+   */
+  snapshot(): StoreSnapshot;
   /** `done` once all batches written so far are durable. */
   flush(done: () => void): void;
   /** Called once when batches can no longer be made durable. */

@@ -12,6 +12,8 @@ import {
 
 /** Counts flushes, and makes durable only what the test says. */
 class HandJournal implements Journal {
+  readonly firstSeq = 1;
+  readonly bytesCount = 0;
   writtenSeq = 0;
   durableSeq = 0;
   flushes = 0;
@@ -30,6 +32,7 @@ class HandJournal implements Journal {
   read(): readonly JournalRecord[] {
     return [];
   }
+  trim(): void {}
   close(): Promise<void> {
     return Promise.resolve();
   }

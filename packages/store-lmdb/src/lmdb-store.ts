@@ -2,17 +2,18 @@ import {
   assert,
   assertBounds,
   assertChanges,
-  KEY_CHARS_MAX,
+  SNAPSHOTS_MAX,
   type Store,
   type StoreChange,
   type StoreEntry,
   StoreError,
   type StoreRange,
+  type StoreSnapshot,
 } from "@halon/runtime";
-import type { Database, RootDatabase } from "lmdb";
+import type { RootDatabase } from "lmdb";
+import { LmdbSnapshot } from "./lmdb-snapshot.ts";
 import { type Change, costOf, DELETED, merged, Overlay } from "./overlay.ts";
-
-export type State = Database<Uint8Array, string>;
+import { type State, storedEntries, storedKeys, storedValue } from "./stored.ts";
 
 export interface LmdbStoreParts {
   readonly dir: string;
@@ -23,9 +24,9 @@ export interface LmdbStoreParts {
 }
 
 /** A batch that nobody waits for waits so long for others. */
-const COMMIT_DELAY_MS = 20;
+const COMMIT_DELAY_MS = 50;
 /** Unless so much has gathered. */
-const COMMIT_BYTES = 1024 * 1024;
+const COMMIT_BYTES = 2 * 1024 * 1024;
 
 /**
  * A {@link Store} on LMDB. Batches are collected in an overlay; while one overlay is being committed, as one transaction,
@@ -44,6 +45,7 @@ export class LmdbStore implements Store {
   /** Invariant: ordered by `count`. */
   #flushes: { readonly count: number; readonly done: () => void }[] = [];
   #sizeBytes = 0;
+  readonly #snapshots = new Set<LmdbSnapshot>();
   #failure: StoreError | undefined;
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
@@ -59,7 +61,7 @@ export class LmdbStore implements Store {
     let change = this.#filling.get(key);
     if (change === undefined) change = this.#underWay?.get(key);
     if (change !== undefined) return change ?? undefined;
-    return key.length === 0 || key.length > KEY_CHARS_MAX ? undefined : copyOf(this.#parts.state.getBinaryFast(key));
+    return storedValue(this.#parts.state, key);
   }
 
   range(range: StoreRange): readonly StoreEntry[] {
@@ -68,7 +70,7 @@ export class LmdbStore implements Store {
     const { from, to, limit = Number.POSITIVE_INFINITY, reverse = false } = range;
     const found: StoreEntry[] = [];
     if (limit <= 0 || from >= to) return found;
-    for (const [key, change] of this.#over(this.#stored(from, to, reverse), from, to, reverse)) {
+    for (const [key, change] of this.#over(storedEntries(this.#parts.state, from, to, reverse), from, to, reverse)) {
       if (change === DELETED) continue;
       found.push([key, change]);
       if (found.length >= limit) break;
@@ -84,6 +86,16 @@ export class LmdbStore implements Store {
     for (const change of changes) this.#apply(change);
     this.#writtenCount++;
     this.#askCommit();
+  }
+
+  snapshot(): StoreSnapshot {
+    this.#assertOpen();
+    const { dir, root, state } = this.#parts;
+    if (this.#snapshots.size >= SNAPSHOTS_MAX)
+      throw new StoreError("busy", `${dir}: ${SNAPSHOTS_MAX} snapshots are open: release one and try again`);
+    const snapshot = new LmdbSnapshot(dir, root, state, () => this.#snapshots.delete(snapshot));
+    this.#snapshots.add(snapshot);
+    return snapshot;
   }
 
   flush(done: () => void): void {
@@ -137,7 +149,7 @@ export class LmdbStore implements Store {
   #deleteRange({ from, to }: { readonly from: string; readonly to: string }): void {
     if (from >= to) return;
     const keys: string[] = [];
-    for (const [key, change] of this.#over(this.#storedKeys(from, to), from, to, false))
+    for (const [key, change] of this.#over(storedKeys(this.#parts.state, from, to), from, to, false))
       if (change !== DELETED) keys.push(key);
     for (const key of keys) this.#filling.set(key, DELETED);
   }
@@ -153,22 +165,6 @@ export class LmdbStore implements Store {
     for (const overlay of [this.#underWay, this.#filling])
       if (overlay !== undefined && overlay.size > 0) view = merged(overlay.entries(from, to, reverse), view, reverse);
     return view;
-  }
-
-  *#stored(from: string, to: string, reverse: boolean): Generator<readonly [string, Change]> {
-    if (!reverse) {
-      for (const { key, value } of this.#parts.state.getRange(rangeOf(from, to))) yield [key, value];
-      return;
-    }
-    // LMDB's reverse ranges begin *with* their start and leave out their end.
-    for (const { key, value } of this.#parts.state.getRange({ start: to, reverse: true })) {
-      if (key < from) return;
-      if (key < to) yield [key, value];
-    }
-  }
-
-  *#storedKeys(from: string, to: string): Generator<readonly [string, Change]> {
-    for (const key of this.#parts.state.getKeys(rangeOf(from, to))) yield [key, NO_BYTES];
   }
 
   /**
@@ -244,26 +240,11 @@ export class LmdbStore implements Store {
         this.#idle = resolve;
         this.#askCommit();
       });
+    // LMDB would pull the pages away under them.
+    for (const snapshot of this.#snapshots) snapshot.release();
     await this.#parts.root.close();
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
-
-/**
- * The value out of LMDB's one buffer, which the next read overwrites and whose `length` is the value's and not its own: so
- * no method of the buffer copies it right. Half the time of `getBinary`.
- */
-function copyOf(volatile: Buffer | undefined): Uint8Array | undefined {
-  if (volatile === undefined) return undefined;
-  const copy = Buffer.allocUnsafe(volatile.length);
-  copy.set(new Uint8Array(volatile.buffer, volatile.byteOffset, volatile.length));
-  return copy;
-}
-
-/** Key order is byte order here: printable ASCII goes into LMDB's key encoding unchanged. */
-const rangeOf = (from: string, to: string): { start?: string; end: string } =>
-  from === "" ? { end: to } : { start: from, end: to };
 
 /** Bytes that the database takes on disk. */
 function sizeOf(root: RootDatabase): number {

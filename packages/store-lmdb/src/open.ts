@@ -2,7 +2,8 @@ import { closeSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "@halon/runtime";
 import { open, type RootDatabase } from "lmdb";
-import { LmdbStore, type State } from "./lmdb-store.ts";
+import { LmdbStore } from "./lmdb-store.ts";
+import type { State } from "./stored.ts";
 
 export interface LmdbStoreOptions {
   /** Created when absent. One process at a time; see the README. */

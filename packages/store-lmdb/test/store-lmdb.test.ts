@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Store, StoreError } from "@halon/runtime";
+import type { Store, StoreEntry, StoreError } from "@halon/runtime";
 import { storeConformance } from "@halon/runtime/conformance";
 import { open } from "lmdb";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -92,6 +92,37 @@ describe("LMDB store", () => {
     expect([error.code, error.message]).toEqual(["damaged", expect.stringContaining("rebuilt")]);
   });
 
+  it("with any bit of its magic flipped, or cut before it ends, is refused before LMDB looks", async () => {
+    const dir = freshDir();
+    const store = await openStoreLmdb({ dir, identity: "i" });
+    put(store, "a");
+    await store.close();
+    const path = join(dir, "data.mdb");
+    const whole = readFileSync(path);
+    for (let bit = 24 * 8; bit < 28 * 8; bit++) {
+      const flipped = Buffer.from(whole);
+      flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+      writeFileSync(path, flipped);
+      expect((await refusal(openStoreLmdb({ dir, identity: "i" }))).code).toBe("damaged");
+    }
+    for (let size = 1; size < 28; size++) {
+      writeFileSync(path, whole.subarray(0, size));
+      expect((await refusal(openStoreLmdb({ dir, identity: "i" }))).code).toBe("damaged");
+    }
+    // Nothing is in it alone: emptied, or dropped, it is a new one.
+    for (const lose of [() => truncateSync(path, 0), () => rmSync(path)]) {
+      writeFileSync(path, whole);
+      lose();
+      const again = await openStoreLmdb({ dir, identity: "i" });
+      expect(keys(again)).toEqual([]);
+      await again.close();
+    }
+    writeFileSync(path, whole);
+    const again = await openStoreLmdb({ dir, identity: "i" });
+    expect(keys(again)).toEqual(["a"]);
+    await again.close();
+  });
+
   it("in a place that cannot be is an io error", async () => {
     const dir = freshDir();
     writeFileSync(dir, "a file");
@@ -162,7 +193,83 @@ describe("LMDB store", () => {
     await until(() => answered.length === 2);
     await store.close();
   });
+
+  it("is read in pages from a snapshot, each quickly wherever it is, while it changes", async () => {
+    const store = await openStoreLmdb({ dir: freshDir(), identity: "i" });
+    const key = (at: number): string => `k${String(at).padStart(6, "0")}`;
+    const COUNT = 100_000;
+    const PAGE = 1_000;
+    for (let at = 0; at < COUNT; at += 10_000)
+      store.write(
+        Array.from({ length: 10_000 }, (_, next) => ({ kind: "put", key: key(at + next), value: bytes(at + next) })),
+      );
+    await flushed(store);
+    const snapshot = store.snapshot();
+    const whole = cpuOf(() => snapshot.range({ from: "", to: "\x7f" }));
+    let pages = 0;
+    let next = key(0);
+    let count = 0;
+    while (true) {
+      store.write([{ kind: "deleteRange", from: key(count), to: key(count + 50) }]);
+      put(store, `l${count}`);
+      let page: readonly StoreEntry[] = [];
+      pages += cpuOf(() => {
+        page = snapshot.range({ from: next, to: "\x7f", limit: PAGE });
+      });
+      if (page.length === 0) break;
+      for (const [found, value] of page) {
+        if (found !== key(count) || Buffer.compare(value, bytes(count)) !== 0)
+          expect.unreachable(`${found} at ${count}`);
+        count++;
+      }
+      next = `${page.at(-1)?.[0]} `;
+      if (count % 10_000 === 0) await flushed(store);
+    }
+    expect(count).toBe(COUNT);
+    // All pages cost about what one range of all does; were each looked for from the start, fifty times as much.
+    expect(pages / whole).toBeLessThan(20);
+    snapshot.release();
+    await store.close();
+  });
+
+  it("uses the pages of a released snapshot again, and not those of an open one", async () => {
+    const store = await openStoreLmdb({ dir: freshDir(), identity: "i", sizeBytesMax: 4_000_000 });
+    const fill = async (rounds: number): Promise<string> => {
+      for (let round = 0; round < rounds; round++) {
+        const code = codeOf(() => put(store, "a", new Uint8Array(300_000)));
+        if (code !== "none") return code;
+        await flushed(store);
+      }
+      return "none";
+    };
+    for (let at = 0; at < 5; at++) {
+      const snapshot = store.snapshot();
+      await flushed(store);
+      snapshot.release();
+      expect(await fill(20)).toBe("none");
+    }
+    store.snapshot();
+    expect(await fill(100)).toBe("too-large");
+    await store.close();
+  });
 });
+
+/** Processor time, which others on the machine do not add to. */
+function cpuOf(action: () => unknown): number {
+  const before = process.cpuUsage();
+  action();
+  return process.cpuUsage(before).user;
+}
+
+const bytes = (at: number): Uint8Array => Buffer.alloc(100, at % 251);
+
+async function flushed(store: Store): Promise<void> {
+  let done = false;
+  store.flush(() => {
+    done = true;
+  });
+  await until(() => done);
+}
 
 /** A store whose commits go through `via`. */
 function withCommit(via: (commit: () => Promise<boolean>) => Promise<unknown>): Store {

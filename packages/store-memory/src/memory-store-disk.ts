@@ -19,6 +19,13 @@ export function applyBatch(entries: SortedMap<Uint8Array>, batch: Batch): void {
   }
 }
 
+/** Of its own: changes to one do not show in the other. Values are shared, as they are never changed. */
+export function copyOf(entries: SortedMap<Uint8Array>): SortedMap<Uint8Array> {
+  const copy = new SortedMap<Uint8Array>();
+  for (const [key, value] of entries.entries("", "\x7f")) copy.set(key, value);
+  return copy;
+}
+
 /**
  * What outlives the process: the durable state of one store. The faults of a disk are its methods; which and when is the
  * caller's choice, from its seed.
@@ -57,9 +64,7 @@ export class MemoryStoreDisk {
     if (this.#identity !== identity)
       throw new StoreError("foreign", `this store belongs to ${this.#identity}, not to ${identity}`);
     this.#open = store;
-    const copy = new SortedMap<Uint8Array>();
-    for (const [key, value] of this.#durable.entries("", "\x7f")) copy.set(key, value);
-    return copy;
+    return copyOf(this.#durable);
   }
 
   /** For the store: gives the disk back. */

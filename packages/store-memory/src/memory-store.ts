@@ -2,13 +2,15 @@ import {
   assertBounds,
   assertChanges,
   type Clock,
+  SNAPSHOTS_MAX,
   type SortedMap,
   type Store,
   type StoreEntry,
   StoreError,
   type StoreRange,
+  type StoreSnapshot,
 } from "@halon/runtime";
-import { applyBatch, type Batch, type MemoryStoreDisk, type OpenStore } from "./memory-store-disk.ts";
+import { applyBatch, type Batch, copyOf, type MemoryStoreDisk, type OpenStore } from "./memory-store-disk.ts";
 
 export interface MemoryStoreOptions {
   readonly disk: MemoryStoreDisk;
@@ -33,8 +35,9 @@ class MemoryStore implements Store, OpenStore {
   readonly #clock: Clock;
   readonly #flushMs: () => number;
   readonly #waitingMax: number;
-  /** Durable state with all waiting batches applied. */
-  readonly #entries: SortedMap<Uint8Array>;
+  /** Durable state with all waiting batches applied. Never changed while a snapshot shows it: the next write takes a copy. */
+  #entries: SortedMap<Uint8Array>;
+  readonly #snapshots = new Set<MemorySnapshot>();
   #waiting: Batch[] = [];
   #writtenCount = 0;
   /** Invariant: writtenCount = durableCount + waiting.length. */
@@ -61,15 +64,7 @@ class MemoryStore implements Store, OpenStore {
 
   range(range: StoreRange): readonly StoreEntry[] {
     this.#assertOpen();
-    assertBounds(range);
-    const { from, to, reverse, limit = Number.POSITIVE_INFINITY } = range;
-    const found: StoreEntry[] = [];
-    if (limit <= 0) return found;
-    for (const entry of this.#entries.entries(from, to, reverse)) {
-      found.push(entry);
-      if (found.length >= limit) break;
-    }
-    return found;
+    return entriesIn(this.#entries, range);
   }
 
   write(changes: Batch): void {
@@ -78,10 +73,20 @@ class MemoryStore implements Store, OpenStore {
     assertChanges(changes);
     if (this.#waiting.length >= this.#waitingMax)
       throw new StoreError("busy", `${this.#waiting.length} batches wait to become durable: write again after a flush`);
+    if ([...this.#snapshots].some(({ entries }) => entries === this.#entries)) this.#entries = copyOf(this.#entries);
     applyBatch(this.#entries, changes);
     this.#waiting.push([...changes]);
     this.#writtenCount++;
     this.#startCommit();
+  }
+
+  snapshot(): StoreSnapshot {
+    this.#assertOpen();
+    if (this.#snapshots.size >= SNAPSHOTS_MAX)
+      throw new StoreError("busy", `${SNAPSHOTS_MAX} snapshots are open: release one and try again`);
+    const snapshot = new MemorySnapshot(this.#entries, () => this.#snapshots.delete(snapshot));
+    this.#snapshots.add(snapshot);
+    return snapshot;
   }
 
   flush(done: () => void): void {
@@ -99,7 +104,7 @@ class MemoryStore implements Store, OpenStore {
   async close(): Promise<void> {
     if (this.#closed) return;
     if (this.#failure === undefined) this.#finishCommit(this.#waiting.length);
-    this.#closed = true;
+    this.die();
     this.#disk.detach(this);
   }
 
@@ -109,6 +114,7 @@ class MemoryStore implements Store, OpenStore {
 
   die(): void {
     this.#closed = true;
+    for (const snapshot of this.#snapshots) snapshot.release();
   }
 
   #assertOpen(): void {
@@ -148,4 +154,47 @@ class MemoryStore implements Store, OpenStore {
       this.#flushes.shift()?.done();
     }
   }
+}
+
+/** Shows a map that nobody changes any more. */
+class MemorySnapshot implements StoreSnapshot {
+  readonly entries: SortedMap<Uint8Array>;
+  readonly #onRelease: () => void;
+  #released = false;
+
+  constructor(entries: SortedMap<Uint8Array>, onRelease: () => void) {
+    this.entries = entries;
+    this.#onRelease = onRelease;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    this.#assertOpen();
+    return this.entries.get(key);
+  }
+
+  range(range: StoreRange): readonly StoreEntry[] {
+    this.#assertOpen();
+    return entriesIn(this.entries, range);
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#onRelease();
+  }
+
+  #assertOpen(): void {
+    if (this.#released) throw new StoreError("closed", "the snapshot is released, or its store closed");
+  }
+}
+
+function entriesIn(entries: SortedMap<Uint8Array>, range: StoreRange): readonly StoreEntry[] {
+  assertBounds(range);
+  const { from, to, reverse, limit = Number.POSITIVE_INFINITY } = range;
+  const found: StoreEntry[] = [];
+  if (limit <= 0) return found;
+  for (const entry of entries.entries(from, to, reverse)) {
+    found.push(entry);
+    if (found.length >= limit) break;
+  }
+  return found;
 }

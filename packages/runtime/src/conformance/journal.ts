@@ -1,41 +1,11 @@
-import { type Journal, type JournalRecord, RECORD_BYTES_MAX } from "../journal.ts";
+import { type Journal, RECORD_BYTES_MAX } from "../journal.ts";
 import type { Random } from "../random.ts";
+import { bytesOf, type JournalHarness, readAll, text } from "./journal-harness.ts";
+import { trimming } from "./journal-trimming.ts";
 import { codeRejected, codeThrown, patterned, pick, type SuiteApi, seededRandom, type Until } from "./suite.ts";
-
-/** Where one journal lives, over openings and crashes. */
-export interface JournalPlace {
-  /** `create` needs an empty place, `existing` a journal. Rejects with a JournalError. */
-  open(mode: "create" | "existing"): Promise<Journal>;
-  /**
-   * The machine dies: what was not durable is lost, or a part of it from the front survives, as the harness chooses.
-   * The open journal is never heard of again. Left out where it cannot be done.
-   */
-  crash?(): Promise<void>;
-}
-
-export interface JournalHarness {
-  /** A new, empty place, removed by the harness after the test. */
-  fresh(): Promise<JournalPlace>;
-  readonly until: Until;
-}
 
 const SEEDS = 12;
 const STEPS = 60;
-
-const text = (record: JournalRecord): string => `${record.seq}:${Buffer.from(record.bytes).toString("latin1")}`;
-const bytesOf = (content: string): Uint8Array => Buffer.from(content, "latin1");
-
-/** All records, read in small pieces. */
-function readAll(journal: Journal, fromSeq = 1, bytesMax = 64): JournalRecord[] {
-  const records: JournalRecord[] = [];
-  for (let next = fromSeq; next <= journal.writtenSeq; ) {
-    const piece = journal.read(next, bytesMax);
-    if (piece.length === 0) throw new Error(`read(${next}) is empty, but ${journal.writtenSeq} is written`);
-    records.push(...piece);
-    next += piece.length;
-  }
-  return records;
-}
 
 /** What a {@link Journal} promises. Every adapter runs it. */
 export function journalConformance(api: SuiteApi, harness: JournalHarness): void {
@@ -44,6 +14,7 @@ export function journalConformance(api: SuiteApi, harness: JournalHarness): void
     reading(api, harness);
     durability(api, harness);
     reopening(api, harness);
+    trimming(api, harness);
     crashing(api, harness);
   });
 }
@@ -221,25 +192,35 @@ function crashing({ describe, it, expect }: SuiteApi, { fresh, until }: JournalH
         if (place.crash === undefined) return;
         const random = seededRandom(seed);
         let expected: string[] = [];
+        let neededSeq = 1;
         let journal = await place.open("create");
-        for (let life = 0; life < 3; life++) {
-          const durableSeq = await live(journal, expected, random, until);
+        for (let life = 0; life < 4; life++) {
+          const lived = await live(journal, expected, random, until);
+          const { durableSeq } = lived;
+          neededSeq = Math.max(neededSeq, lived.neededSeq);
           await place.crash();
           journal = await place.open("existing");
+          expect(journal.firstSeq, "what is needed is there").toBeLessThanOrEqual(neededSeq);
           expect(journal.writtenSeq).toBeGreaterThanOrEqual(durableSeq);
           expect(journal.writtenSeq).toBeLessThanOrEqual(expected.length);
           expect(journal.durableSeq).toBe(journal.writtenSeq);
           expected = expected.slice(0, journal.writtenSeq);
-          expect(readAll(journal).map(text)).toEqual(expected);
+          expect(readAll(journal).map(text)).toEqual(expected.slice(journal.firstSeq - 1));
         }
         await journal.close();
       });
   });
 }
 
-/** Appends and flushes at random. Returns what the journal had reported as durable at the end. */
-async function live(journal: Journal, expected: string[], random: Random, until: Until): Promise<number> {
+/** Appends, flushes and trims at random. Returns what was durable at the end, and the first record not given up. */
+async function live(
+  journal: Journal,
+  expected: string[],
+  random: Random,
+  until: Until,
+): Promise<{ readonly durableSeq: number; readonly neededSeq: number }> {
   let durableSeq = journal.durableSeq;
+  let neededSeq = 1;
   journal.onDurable((seq) => {
     durableSeq = seq;
   });
@@ -249,10 +230,14 @@ async function live(journal: Journal, expected: string[], random: Random, until:
     const seq = journal.append(bytes);
     expected.push(text({ seq, bytes }));
     if (pick(random, 4) === 0) journal.flush();
+    if (pick(random, 12) === 0) {
+      neededSeq = Math.max(neededSeq, journal.durableSeq + 1 - pick(random, 20));
+      journal.trim(neededSeq);
+    }
     if (pick(random, 10) === 0 && journal.durableSeq < seq) {
       journal.flush();
       await until(() => journal.durableSeq === seq);
     }
   }
-  return durableSeq;
+  return { durableSeq, neededSeq };
 }

@@ -1,4 +1,6 @@
-import { KEY_CHARS_MAX, type Store, type StoreChange, type StoreRange, VALUE_BYTES_MAX } from "../store.ts";
+import { KEY_CHARS_MAX, type Store, type StoreChange, VALUE_BYTES_MAX } from "../store.ts";
+import { content, flushed, keys, moment, type StoreHarness } from "./store-harness.ts";
+import { snapshots } from "./store-snapshots.ts";
 import {
   ALL,
   bytesOf,
@@ -11,46 +13,10 @@ import {
   Twin,
   text,
 } from "./store-twin.ts";
-import { codeThrown, patterned, pick, type SuiteApi, seededRandom, type Until } from "./suite.ts";
-
-/** Where one store lives, over openings and crashes. */
-export interface StorePlace {
-  /** The store that is there, or a new one. */
-  open(): Promise<Store>;
-  /**
-   * The machine dies: batches that were not durable are lost, or some of the oldest survive, as the harness chooses. The
-   * open store is never heard of again. Left out where it cannot be done.
-   */
-  crash?(): Promise<void>;
-}
-
-export interface StoreHarness {
-  /** A new, empty place, removed by the harness after the test. */
-  fresh(): Promise<StorePlace>;
-  readonly until: Until;
-}
+import { codeThrown, patterned, pick, type SuiteApi, seededRandom } from "./suite.ts";
 
 const SEEDS = 12;
 const STEPS = 60;
-const keys = (store: Store, range: Partial<StoreRange> = {}): string[] =>
-  store.range({ ...ALL, ...range }).map(([key]) => key);
-const content = (store: Store, range: StoreRange = ALL): string[] =>
-  store.range(range).map(([key, value]) => `${key}=${text(value)}`);
-
-const flushed = async (store: Store, until: Until): Promise<void> => {
-  let done = false;
-  store.flush(() => {
-    done = true;
-  });
-  await until(() => done);
-};
-
-/** Lets one thing happen: a commit that was asked for may begin, or end. */
-const moment = async (until: Until): Promise<void> => {
-  let asked = 0;
-  await until(() => asked++ > 0);
-};
-
 /** What a {@link Store} promises. Every adapter runs it. */
 export function storeConformance(api: SuiteApi, harness: StoreHarness): void {
   api.describe("store conformance", () => {
@@ -59,6 +25,7 @@ export function storeConformance(api: SuiteApi, harness: StoreHarness): void {
     deletingRanges(api, harness);
     refusing(api, harness);
     persisting(api, harness);
+    snapshots(api, harness);
     asTwin(api, harness);
     crashing(api, harness);
   });
