@@ -1,6 +1,9 @@
-import { assert } from "@halon/consensus";
-import { type Command, type Decree, type Outcome, RESULT_BYTES_MAX } from "./command.ts";
-import { Sessions } from "./sessions.ts";
+import { assert, type Membership } from "@halon/consensus";
+import { type AppliedMembership, decodeMembership, encodeMembership } from "./codec.ts";
+import { type Command, type Decree, type Outcome, RESULT_BYTES_MAX, refuse } from "./command.ts";
+import { DIGEST_KEY, digestOf, INSTALLING_KEY, POSITION_KEY, StateDigest } from "./digest.ts";
+import { refuseResult } from "./results.ts";
+import { SESSION_MS, SESSIONS_MAX, type SessionLimits, Sessions } from "./sessions.ts";
 import { type AppliedStore, Transaction, type View } from "./transaction.ts";
 
 export interface ApplyContext {
@@ -13,7 +16,8 @@ export interface ApplyContext {
 /**
  * What is replicated: a deterministic function of the commands so far. No clock, chance or IO; all state in the
  * transaction, under keys that do not begin with `~`. It throws nothing: what it dislikes is a result that says so.
- * Results are at most {@link RESULT_BYTES_MAX} long; a longer answer to a query is refused as `too-large`.
+ * Results are at most {@link RESULT_BYTES_MAX} long: a command with a longer one changes nothing, and is refused as
+ * `too-large`, as is a query with a longer answer.
  */
 export interface StateMachine {
   /** Changes the state and returns what the client is told. */
@@ -22,25 +26,57 @@ export interface StateMachine {
   query(payload: Uint8Array, state: View): Uint8Array;
 }
 
-const POSITION_KEY = "~position";
+/** Who votes, and from which decree on. Absent until the first decree of the first reign is applied. */
+export const MEMBERSHIP_KEY = "~membership";
 
-/** Applies decrees to the store, in order, each exactly once: state, sessions and position move in one batch. */
+/** What the store says about the state in it. */
+export interface StoredState {
+  /** Number of the last decree applied. */
+  readonly applied: number;
+  readonly logTimeMs: number;
+  /** In force at the next decree. */
+  readonly membership: AppliedMembership | undefined;
+  /** As of {@link StateDigest}; `undefined` for a store that was written by nobody who keeps one. */
+  readonly digest: string | undefined;
+}
+
+/** Reads position, membership and digest from a store or a snapshot of one. */
+export function readState(view: Pick<View, "get">): StoredState {
+  const position = view.get(POSITION_KEY);
+  const numbers = position && new DataView(position.buffer, position.byteOffset, position.byteLength);
+  const membership = view.get(MEMBERSHIP_KEY);
+  const digest = view.get(DIGEST_KEY);
+  return {
+    applied: numbers?.getFloat64(0) ?? 0,
+    logTimeMs: numbers?.getFloat64(8) ?? 0,
+    membership: membership && decodeMembership(membership),
+    digest: digest && new TextDecoder().decode(digest),
+  };
+}
+
+/** Applies decrees to the store, in order, each exactly once: state, sessions, position and digest move in one batch. */
 export class Applier {
   readonly #store: AppliedStore;
   readonly #machine: StateMachine;
   readonly #sessions: Sessions;
-  #applied = 0;
-  #logTimeMs = 0;
+  readonly #digest: StateDigest;
+  #applied: number;
+  #logTimeMs: number;
+  #membership: AppliedMembership | undefined;
 
-  constructor(store: AppliedStore, machine: StateMachine) {
+  /**
+   * Takes up what the store holds; after another's state was installed in it, a new one is made. `limits`: the same on all
+   * replicas, for ever, as they decide what is in the state.
+   */
+  constructor(store: AppliedStore, machine: StateMachine, limits: Partial<SessionLimits> = {}) {
     this.#store = store;
     this.#machine = machine;
-    this.#sessions = new Sessions(store);
-    const position = store.get(POSITION_KEY);
-    if (position === undefined) return;
-    const view = new DataView(position.buffer, position.byteOffset);
-    this.#applied = view.getFloat64(0);
-    this.#logTimeMs = view.getFloat64(8);
+    this.#sessions = new Sessions(store, { sessionMs: SESSION_MS, sessionsMax: SESSIONS_MAX, ...limits });
+    const { applied, logTimeMs, membership, digest } = readState(store);
+    this.#applied = applied;
+    this.#logTimeMs = logTimeMs;
+    this.#membership = membership;
+    this.#digest = StateDigest.parse(digest ?? digestOf(store));
   }
 
   /** Number of the last decree applied. */
@@ -52,20 +88,51 @@ export class Applier {
     return this.#logTimeMs;
   }
 
-  /** One outcome per command, in order. */
-  apply(number: number, decree: Decree): readonly Outcome[] {
+  /** Who votes on the next decree; `undefined` until the first decree of the first reign is applied. */
+  get membership(): AppliedMembership | undefined {
+    return this.#membership;
+  }
+
+  /** Of the state as of `applied`: the same on all replicas. */
+  get digest(): string {
+    return this.#digest.toString();
+  }
+
+  get sessions(): number {
+    return this.#sessions.count;
+  }
+
+  /** True while the state is being replaced by that of a peer: nothing may be applied, and nobody answered from it. */
+  get isInstalling(): boolean {
+    return this.#store.get(INSTALLING_KEY) !== undefined;
+  }
+
+  /** One outcome per command, in order. `membership`: the decree was a reconfiguration, and this is in force after it. */
+  apply(number: number, decree: Decree, membership?: Membership): readonly Outcome[] {
     assert(number === this.#applied + 1, `decree ${number} to apply after ${this.#applied}`);
+    assert(!this.isInstalling, `decree ${number} to apply to a state that is being replaced`);
     const transaction = new Transaction(this.#store);
     this.#logTimeMs += decree.elapsedMs;
     const context = { number, logTimeMs: this.#logTimeMs };
+    if (decree.inForce !== undefined) this.#learn(transaction, decree.inForce, number);
+    this.#sessions.begin(transaction, number, this.#logTimeMs);
     const outcomes = decree.commands.map((command) => this.#one(transaction, command, context));
+    this.#sessions.end(transaction);
+    if (membership !== undefined) this.#setMembership(transaction, { membership, first: number + 1 });
     this.#applied = number;
-    transaction.put(POSITION_KEY, this.#position());
-    transaction.commit();
+    this.#commit(transaction);
     return outcomes;
   }
 
-  /** Answers from what is applied here: of the past, when others are ahead. */
+  /** What a `read` or a `stale` is told. */
+  answer(payload: Uint8Array): Outcome {
+    const result = this.query(payload);
+    if (result.byteLength <= RESULT_BYTES_MAX) return { kind: "result", result };
+    const message = `answer of ${result.byteLength} bytes: at most ${RESULT_BYTES_MAX} are sent; ask for a part of it`;
+    return refuse("too-large", message);
+  }
+
+  /** Answers from what is applied here, at any length: of the past, when others are ahead. */
   query(payload: Uint8Array): Uint8Array {
     return this.#machine.query(payload, this.#store);
   }
@@ -73,36 +140,52 @@ export class Applier {
   #one(transaction: Transaction, command: Command, context: ApplyContext): Outcome {
     switch (command.kind) {
       case "register":
-        return this.#sessions.register(transaction, context.number);
+        return this.#sessions.register(transaction);
       case "update":
-        return this.#sessions.once(transaction, context.number, command, () =>
-          this.#change(transaction, command.payload, context),
-        );
+        return this.#sessions.once(transaction, command, () => this.#change(transaction, command.payload, context));
       case "idempotent":
-        return { kind: "result", result: this.#change(transaction, command.payload, context) };
+        return this.#change(transaction, command.payload, context);
       case "read":
-        return answerTo(this.#machine.query(command.payload, transaction));
+      case "stale":
+      case "reconfigure":
+      case "unsupported":
+        // Only a leader of another version puts it there. The rest of the decree is good.
+        return refuse("malformed", `a command of kind ${command.kind} is nothing that this version applies`);
       default:
         return command.kind satisfies never;
     }
   }
 
-  #change(transaction: Transaction, payload: Uint8Array, context: ApplyContext): Uint8Array {
+  #change(transaction: Transaction, payload: Uint8Array, context: ApplyContext): Outcome {
+    transaction.savepoint();
     const result = this.#machine.apply(payload, transaction, context);
-    assert(result.byteLength <= RESULT_BYTES_MAX, `result of ${result.byteLength} bytes: at most ${RESULT_BYTES_MAX}`);
-    return result;
+    if (result.byteLength <= RESULT_BYTES_MAX) return { kind: "result", result };
+    transaction.rollback();
+    return refuseResult();
   }
 
-  #position(): Uint8Array {
-    const view = new DataView(new ArrayBuffer(16));
-    view.setFloat64(0, this.#applied);
-    view.setFloat64(8, this.#logTimeMs);
-    return new Uint8Array(view.buffer);
+  /** The founding one, or that of a group recovered from this state. All others came by reconfigurations. */
+  #learn(transaction: Transaction, membership: Membership, number: number): void {
+    const known = this.#membership?.membership.legislature ?? 0;
+    if (membership.legislature <= known) return;
+    this.#setMembership(transaction, { membership, first: known === 0 ? 1 : number });
   }
-}
 
-function answerTo(result: Uint8Array): Outcome {
-  if (result.byteLength <= RESULT_BYTES_MAX) return { kind: "result", result };
-  const message = `answer of ${result.byteLength} bytes: at most ${RESULT_BYTES_MAX} are sent; ask for a part of it`;
-  return { kind: "refused", code: "too-large", message };
+  #setMembership(transaction: Transaction, membership: AppliedMembership): void {
+    this.#membership = membership;
+    transaction.put(MEMBERSHIP_KEY, encodeMembership(membership));
+  }
+
+  #commit(transaction: Transaction): void {
+    for (const [key, before, after] of transaction.changes()) {
+      if (before !== undefined) this.#digest.remove(key, before);
+      if (after !== undefined) this.#digest.add(key, after);
+    }
+    const position = new DataView(new ArrayBuffer(16));
+    position.setFloat64(0, this.#applied);
+    position.setFloat64(8, this.#logTimeMs);
+    transaction.put(POSITION_KEY, new Uint8Array(position.buffer));
+    transaction.put(DIGEST_KEY, new TextEncoder().encode(this.digest));
+    transaction.commit();
+  }
 }

@@ -1,3 +1,5 @@
+import type { MemberId, Membership } from "@halon/consensus";
+
 /** Largest payload of one command. */
 export const COMMAND_BYTES_MAX = 256 * 1024;
 /** Largest result of one command. */
@@ -11,9 +13,15 @@ export const WINDOW = 1_024;
 /** Log time goes on by at most this much per decree. */
 export const ELAPSED_MS_MAX = 1_000;
 
+/**
+ * `unsupported` stands for the kinds of newer versions: refused wherever it turns up, so that what came with it is not
+ * lost.
+ */
+export type CommandKind = "register" | "update" | "idempotent" | "read" | "stale" | "reconfigure" | "unsupported";
+
 /** What a client asks of the replicated state. The contract of each kind is in `log.proto`. */
 export interface Command {
-  readonly kind: "register" | "update" | "idempotent" | "read";
+  readonly kind: CommandKind;
   /** 0 unless `update`. */
   readonly session: number;
   readonly seq: number;
@@ -24,16 +32,33 @@ export interface Command {
 export interface Decree {
   readonly elapsedMs: number;
   readonly commands: readonly Command[];
+  /** In the first decree of each reign: who votes on it. So the state knows without being told by anybody else. */
+  readonly inForce?: Membership;
+  /** Tells it from one of the same content that another member has proposed. */
+  readonly proposer?: MemberId;
 }
 
 /**
- * - `too-large`: the payload is over {@link COMMAND_BYTES_MAX}, or the answer of a read would be over {@link RESULT_BYTES_MAX}.
+ * - `too-large`: the payload is over {@link COMMAND_BYTES_MAX}, or the answer would be over {@link RESULT_BYTES_MAX}.
  * - `session-unknown`: never registered, or forgotten. Nothing was applied *by this attempt*; an earlier one may have been.
  * - `answered`: the client itself has said that this number was answered.
  * - `window`: the number is too far ahead of `lowest`.
- * - `malformed`: no command that this version knows.
+ * - `malformed`: no command that this version knows, or that may ride in a decree.
+ * - of a `reconfigure`: see {@link planReconfiguration}.
  */
-export type RefusalCode = "too-large" | "session-unknown" | "answered" | "window" | "malformed";
+export type RefusalCode =
+  | "too-large"
+  | "session-unknown"
+  | "answered"
+  | "window"
+  | "malformed"
+  | "conflict"
+  | "last-member"
+  | "not-caught-up"
+  | "no-quorum"
+  | "in-use";
+
+export type Refusal = { readonly kind: "refused"; readonly code: RefusalCode; readonly message: string };
 
 export type Outcome =
   | { readonly kind: "result"; readonly result: Uint8Array }
@@ -43,12 +68,13 @@ export type Outcome =
   /** Not applied: the member has too much waiting. */
   | { readonly kind: "busy" }
   /** Not applied, and asking again will not help. */
-  | { readonly kind: "refused"; readonly code: RefusalCode; readonly message: string };
+  | Refusal;
+
+export const refuse = (code: RefusalCode, message: string): Refusal => ({ kind: "refused", code, message });
 
 /** The refusal of a payload over {@link COMMAND_BYTES_MAX}. */
-export function refuseTooLarge(payload: Uint8Array): (Outcome & { readonly kind: "refused" }) | undefined {
+export function refuseTooLarge(payload: Uint8Array): Refusal | undefined {
   const bytes = payload.byteLength;
   if (bytes <= COMMAND_BYTES_MAX) return undefined;
-  const message = `command of ${bytes} bytes: at most ${COMMAND_BYTES_MAX} are allowed; split it`;
-  return { kind: "refused", code: "too-large", message };
+  return refuse("too-large", `command of ${bytes} bytes: at most ${COMMAND_BYTES_MAX} are allowed; split it`);
 }

@@ -1,39 +1,15 @@
 import { assert, type MemberId } from "@halon/consensus";
-import { COMMANDS_MAX, type Command, type Outcome, type RefusalCode, refuseTooLarge, WINDOW } from "./command.ts";
-
-/** How a call ends. There is no "timed out": a caller that stops waiting cancels, and then knows nothing. */
-export type CallOutcome =
-  | { readonly kind: "result"; readonly result: Uint8Array }
-  | { readonly kind: "refused"; readonly code: RefusalCode; readonly message: string }
-  /** Not sent: too many calls are waiting. Wait for one of them, then try again. */
-  | { readonly kind: "full" };
-
-export type LogClientInput =
-  | {
-      readonly kind: "call";
-      readonly token: number;
-      readonly command: "update" | "idempotent" | "read";
-      readonly payload: Uint8Array;
-    }
-  /** Forgets a call. It may have been applied, or be applied yet. */
-  | { readonly kind: "cancel"; readonly token: number }
-  /** What a request came to; `undefined` when it had no answer. */
-  | { readonly kind: "answer"; readonly request: number; readonly outcomes: readonly Outcome[] | undefined }
-  /** Whom to ask, and whom first. */
-  | { readonly kind: "members"; readonly members: readonly MemberId[]; readonly leader?: MemberId | undefined }
-  | { readonly kind: "timer"; readonly name: string; readonly random: number };
-
-export type LogClientOutput =
-  /** Ask one member; answer with `answer`, also when nothing comes back. */
-  | {
-      readonly kind: "request";
-      readonly request: number;
-      readonly to: MemberId;
-      readonly commands: readonly Command[];
-      readonly timeoutMs: number;
-    }
-  | { readonly kind: "done"; readonly token: number; readonly outcome: CallOutcome }
-  | { readonly kind: "timer"; readonly name: string; readonly atMs: number | undefined };
+import {
+  backoffMs,
+  type Call,
+  type LogClientInput,
+  type LogClientOutput,
+  REQUESTS_MAX,
+  splitBatch,
+} from "./client-call.ts";
+import { ClientSession } from "./client-session.ts";
+import { COMMANDS_MAX, type Command, type Outcome, refuseTooLarge } from "./command.ts";
+import { STALE_TIMER, StaleReads } from "./stale-reads.ts";
 
 export interface LogClientConfig {
   readonly members: readonly MemberId[];
@@ -43,22 +19,13 @@ export interface LogClientConfig {
 }
 
 export const LOG_CLIENT_DEFAULTS = { callsMax: 16_384, requestTimeoutMs: 1_000 } as const;
-/** Requests under way at a time. While they are, further calls gather and then share one. */
-export const REQUESTS_MAX = 4;
-const SUBMIT_BYTES_MAX = 512 * 1024;
-const BACKOFF_MS_MIN = 20;
-const BACKOFF_MS_MAX = 500;
 /** Redirections followed at once, before backing off: two members may each name the other. */
 const REDIRECTS_MAX = 3;
+const BACKOFF_TIMER = "backoff";
 
-interface Call {
-  readonly token: number;
-  /** `register` is the client's own. */
-  readonly kind: Command["kind"];
-  readonly payload: Uint8Array;
-  /** Given when first sent, and kept: a retry is the same command. */
-  id: { readonly session: number; readonly seq: number } | undefined;
-  cancelled: boolean;
+interface Sent {
+  readonly to: MemberId;
+  readonly calls: readonly Call[];
 }
 
 /**
@@ -70,13 +37,13 @@ export class LogClient {
   readonly #config: Required<LogClientConfig>;
   #members: readonly MemberId[];
   #target: MemberId | undefined;
-  #session: number | undefined;
+  /** As last told by `members`. */
+  #leader: MemberId | undefined;
+  readonly #session = new ClientSession();
   #registering = false;
-  #nextSeq = 1;
-  /** Sequence numbers without an answer. Insertion is in rising order. */
-  readonly #unanswered = new Set<number>();
   #queue: Call[] = [];
-  readonly #sent = new Map<number, readonly Call[]>();
+  readonly #sent = new Map<number, Sent>();
+  readonly #stale = new StaleReads();
   readonly #calls = new Map<number, Call>();
   #request = 0;
   #failures = 0;
@@ -99,7 +66,7 @@ export class LogClient {
     const out: LogClientOutput[] = [];
     switch (input.kind) {
       case "call":
-        this.#onCall(input.token, input.command, input.payload, out);
+        this.#onCall(input, out);
         break;
       case "cancel":
         this.#onCancel(input.token);
@@ -108,30 +75,31 @@ export class LogClient {
         this.#onAnswer(input.request, input.outcomes, nowMs, out);
         break;
       case "members":
-        this.#members = input.members;
-        if (input.leader !== undefined) this.#target = input.leader;
-        else if (this.#target === undefined || !input.members.includes(this.#target)) this.#target = input.members[0];
+        this.#onMembers(input.members, input.leader, out);
         break;
       case "timer":
         this.#random = input.random;
-        this.#isBackingOff = false;
+        if (input.name === STALE_TIMER) this.#stale.resume();
+        else this.#isBackingOff = false;
         break;
       default:
         input satisfies never;
     }
     this.#send(out);
+    this.#stale.send(this.#members, nowMs, (to, calls) => this.#ask(to, calls, out));
     return out;
   }
 
-  #onCall(token: number, kind: Call["kind"], payload: Uint8Array, out: LogClientOutput[]): void {
+  #onCall({ token, command: kind, payload }: LogClientInput & { kind: "call" }, out: LogClientOutput[]): void {
     assert(!this.#calls.has(token), `call ${token} made twice`);
     const refusal = refuseTooLarge(payload);
     if (refusal !== undefined) out.push({ kind: "done", token, outcome: refusal });
     else if (this.#calls.size >= this.#config.callsMax) out.push({ kind: "done", token, outcome: { kind: "full" } });
     else {
-      const call: Call = { token, kind, payload, id: undefined, cancelled: false };
+      const call: Call = { token, kind, payload, number: undefined, cancelled: false };
       this.#calls.set(token, call);
-      this.#queue.push(call);
+      if (kind === "stale") this.#stale.push(call);
+      else this.#queue.push(call);
     }
   }
 
@@ -140,12 +108,35 @@ export class LogClient {
     if (call === undefined) return;
     call.cancelled = true;
     this.#settle(call);
-    this.#queue = this.#queue.filter((each) => each !== call);
+    if (call.kind === "stale") this.#stale.remove(call);
+    else this.#queue = this.#queue.filter((each) => each !== call);
   }
 
   #settle(call: Call): void {
     this.#calls.delete(call.token);
-    if (call.id !== undefined && call.id.session === this.#session) this.#unanswered.delete(call.id.seq);
+    this.#session.answered(call.number);
+  }
+
+  #onMembers(members: readonly MemberId[], leader: MemberId | undefined, out: LogClientOutput[]): void {
+    this.#members = members;
+    if (leader !== undefined) this.#target = leader;
+    else if (this.#target === undefined || !members.includes(this.#target)) this.#target = members[0];
+    const isNews = leader !== undefined && leader !== this.#leader;
+    this.#leader = leader;
+    if (!isNews) return;
+    // The old leader may be dead, and its silence last as long as the time-out. To ask twice does no harm.
+    const again: Call[] = [];
+    for (const [request, { to, calls }] of this.#sent) {
+      if (to === leader) continue;
+      this.#sent.delete(request);
+      again.push(...calls.filter(({ cancelled }) => !cancelled));
+    }
+    this.#requeue(again);
+    this.#failures = 0;
+    this.#redirects = 0;
+    if (!this.#isBackingOff) return;
+    this.#isBackingOff = false;
+    out.push({ kind: "timer", name: BACKOFF_TIMER, atMs: undefined });
   }
 
   /** Puts as many waiting calls on their way as may go. */
@@ -153,61 +144,53 @@ export class LogClient {
     while (!this.#isBackingOff && this.#target !== undefined && this.#sent.size < REQUESTS_MAX) {
       const calls = this.#takeBatch();
       if (calls.length === 0) return;
-      const lowest = this.#lowest;
-      const commands = calls.map(({ kind, payload, id }): Command => {
-        const isCurrent = id !== undefined && id.session === this.#session;
-        return { kind, payload, session: id?.session ?? 0, seq: id?.seq ?? 0, lowest: isCurrent ? lowest : 0 };
-      });
-      this.#sent.set(++this.#request, calls);
-      const { requestTimeoutMs: timeoutMs } = this.#config;
-      out.push({ kind: "request", request: this.#request, to: this.#target, commands, timeoutMs });
+      const to = this.#target;
+      this.#sent.set(this.#ask(to, calls, out), { to, calls });
     }
   }
 
-  get #lowest(): number {
-    const [first] = this.#unanswered;
-    return first ?? this.#nextSeq;
+  #ask(to: MemberId, calls: readonly Call[], out: LogClientOutput[]): number {
+    const commands = calls.map(({ kind, payload, number }): Command => {
+      const lowest = this.#session.lowestFor(number);
+      return { kind, payload, session: number?.session ?? 0, seq: number?.seq ?? 0, lowest };
+    });
+    const { requestTimeoutMs: timeoutMs } = this.#config;
+    out.push({ kind: "request", request: ++this.#request, to, commands, timeoutMs });
+    return this.#request;
   }
 
   #takeBatch(): readonly Call[] {
-    const taken: Call[] = [];
-    const left: Call[] = [];
     // The opening of a session may have to go along.
-    const countMax = this.#session === undefined ? COMMANDS_MAX - 1 : COMMANDS_MAX;
-    let bytes = 0;
-    for (const call of this.#queue) {
-      const size = call.payload.byteLength + 48;
-      const fits = taken.length < countMax && (taken.length === 0 || bytes + size <= SUBMIT_BYTES_MAX);
-      if (!fits || !this.#mayGo(call)) left.push(call);
-      else {
-        bytes += size;
-        taken.push(call);
-      }
-    }
+    const countMax = this.#session.isOpen ? COMMANDS_MAX : COMMANDS_MAX - 1;
+    const { batch, left } = splitBatch(this.#queue, countMax, (call) => this.#mayGo(call));
     this.#queue = left;
-    if (this.#session === undefined && !this.#registering && left.some((call) => call.kind === "update")) {
+    if (!this.#session.isOpen && !this.#registering && left.some((call) => call.kind === "update")) {
       this.#registering = true;
-      taken.unshift({ token: -1, kind: "register", payload: new Uint8Array(0), id: undefined, cancelled: false });
+      batch.unshift({ token: -1, kind: "register", payload: new Uint8Array(0), number: undefined, cancelled: false });
     }
-    return taken;
+    return batch;
   }
 
   /** An update needs a session, and a number within its window. */
   #mayGo(call: Call): boolean {
-    if (call.kind !== "update" || call.id !== undefined) return true;
-    if (this.#session === undefined || this.#nextSeq >= this.#lowest + WINDOW) return false;
-    call.id = { session: this.#session, seq: this.#nextSeq++ };
-    this.#unanswered.add(call.id.seq);
-    return true;
+    if (call.kind !== "update") return true;
+    call.number ??= this.#session.next();
+    return call.number !== undefined;
   }
 
   #onAnswer(request: number, outcomes: readonly Outcome[] | undefined, nowMs: number, out: LogClientOutput[]): void {
-    const calls = this.#sent.get(request);
-    if (calls === undefined) return;
+    const sent = this.#sent.get(request);
+    if (sent === undefined) {
+      const again = this.#stale.answered(request, outcomes, nowMs, (call, outcome) =>
+        this.#conclude(call, outcome, out),
+      );
+      if (again) this.#stale.retry(this.#members, nowMs, this.#random, out);
+      return;
+    }
     this.#sent.delete(request);
     const again: Call[] = [];
     let redirect: MemberId | undefined;
-    for (const [at, call] of calls.entries()) {
+    for (const [at, call] of sent.calls.entries()) {
       const outcome = outcomes?.[at] ?? { kind: "unknown" };
       if (outcome.kind === "notLeader") redirect = outcome.leader;
       if (!this.#conclude(call, outcome, out) && !call.cancelled) again.push(call);
@@ -217,10 +200,16 @@ export class LogClient {
       this.#redirects = 0;
       return;
     }
-    const retried = again.filter((call) => call.kind !== "register");
-    if (retried.length < again.length) this.#registering = false;
+    this.#requeue(again);
+    // What somebody says who is not asked any more is old news.
+    if (sent.to === this.#target) this.#retarget(redirect, nowMs, out);
+  }
+
+  /** Before all others, in their order. A registration is not repeated unless it is needed still. */
+  #requeue(calls: readonly Call[]): void {
+    const retried = calls.filter((call) => call.kind !== "register");
+    if (retried.length < calls.length) this.#registering = false;
     this.#queue = [...retried, ...this.#queue];
-    this.#retarget(redirect, nowMs, out);
   }
 
   /** True when the call needs no further attempt. */
@@ -228,26 +217,16 @@ export class LogClient {
     if (outcome.kind !== "result" && outcome.kind !== "refused") return false;
     if (call.kind === "register") {
       this.#registering = false;
-      const session = outcome.kind === "result" ? Number(new TextDecoder().decode(outcome.result)) : 0;
-      if (!Number.isSafeInteger(session) || session < 1) return false;
-      this.#session = session;
-      this.#nextSeq = 1;
-      return true;
+      return outcome.kind === "result" && this.#session.open(outcome.result);
     }
-    // A late refusal of an earlier session says nothing about the present one.
-    const isPresent = call.id !== undefined && call.id.session === this.#session;
-    if (isPresent && outcome.kind === "refused" && outcome.code === "session-unknown") this.#forgetSession();
+    // What was sent gets its own refusal; what was not goes under a new session.
+    const isForgotten = outcome.kind === "refused" && outcome.code === "session-unknown";
+    if (isForgotten && this.#session.isPresent(call.number)) this.#session.forget();
     if (!call.cancelled) {
       this.#settle(call);
       out.push({ kind: "done", token: call.token, outcome });
     }
     return true;
-  }
-
-  /** The group has forgotten this client. What was sent gets its own refusal; what was not goes under a new session. */
-  #forgetSession(): void {
-    this.#session = undefined;
-    this.#unanswered.clear();
   }
 
   #retarget(redirect: MemberId | undefined, nowMs: number, out: LogClientOutput[]): void {
@@ -258,8 +237,7 @@ export class LogClient {
     const at = this.#target === undefined ? -1 : this.#members.indexOf(this.#target);
     this.#target = redirect ?? this.#members[(at + 1) % this.#members.length];
     this.#redirects = 0;
-    const spanMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(this.#failures++, 10));
     this.#isBackingOff = true;
-    out.push({ kind: "timer", name: "backoff", atMs: nowMs + spanMs * (0.5 + this.#random / 2) });
+    out.push({ kind: "timer", name: BACKOFF_TIMER, atMs: nowMs + backoffMs(this.#failures++, this.#random) });
   }
 }

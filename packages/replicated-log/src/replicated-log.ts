@@ -1,48 +1,18 @@
-import {
-  assert,
-  type Consensus,
-  type ConsensusInput,
-  type ConsensusOutput,
-  type ConsensusStatus,
-  type MemberId,
-  VALUE_BYTES_MAX,
-} from "@halon/consensus";
-import { commandBytes, decodeDecree, encodeDecree, LogCodecError } from "./codec.ts";
-import { COMMANDS_MAX, type Command, type Decree, ELAPSED_MS_MAX, type Outcome, refuseTooLarge } from "./command.ts";
+import { assert, type Consensus, type ConsensusOutput, type ConsensusStatus, type MemberId } from "@halon/consensus";
+import { decodeDecree, decodeReconfigure, encodeReconfigured, LogCodecError } from "./codec.ts";
+import { type Command, type Decree, type Outcome, refuse, refuseTooLarge } from "./command.ts";
+import { LOG_DEFAULTS, type LogConfig, type LogInput, type LogOutput } from "./log-io.ts";
+import { type Decided, OwnDecrees, type Proposal } from "./own-decrees.ts";
+import { Reads } from "./reads.ts";
+import { type Plan, planReconfiguration } from "./reconfiguration.ts";
+import { answer, type Submission, type Waiting } from "./submission.ts";
+import { Updates } from "./updates.ts";
 
-export type LogInput =
-  | Exclude<ConsensusInput, { kind: "propose" }>
-  /** Commands of a client. Answered by one `reply` of the same token, at once or when all are decided and applied. */
-  | { readonly kind: "submit"; readonly token: number; readonly commands: readonly Command[] }
-  /** What an `apply` came to. In the order of the `apply` outputs. */
-  | { readonly kind: "applied"; readonly number: number; readonly outcomes: readonly Outcome[] };
-
-export type LogOutput =
-  | Exclude<ConsensusOutput, { kind: "decided" } | { kind: "proposed" }>
-  /** Apply, in order, and answer with `applied`. */
-  | { readonly kind: "apply"; readonly number: number; readonly decree: Decree }
-  | { readonly kind: "reply"; readonly token: number; readonly outcomes: readonly Outcome[] };
-
-export interface LogConfig {
-  readonly self: MemberId;
-  /** Payload bytes of commands that may wait to be proposed; more are answered `busy`. */
-  readonly waitingBytesMax?: number;
-}
-
-export const LOG_DEFAULTS = { waitingBytesMax: 32 * 1024 * 1024 } as const;
-
-/** A submission and the outcomes it has so far. */
-interface Submission {
-  readonly token: number;
-  readonly outcomes: (Outcome | undefined)[];
-  missing: number;
-}
-
-interface Waiting {
-  readonly submission: Submission;
-  readonly index: number;
-  readonly command: Command;
-}
+/** Reconfigurations that may wait; more are answered `busy`. */
+const RECONFIGURATIONS_MAX = 16;
+/** A leader that has to be elected anew, as after each reconfiguration, keeps commands waiting for so long. */
+const GRACE_MS = 500;
+const GRACE_TIMER = "log/grace";
 
 /**
  * One member of a replicated log; sans-IO. Makes decrees of commands: all that has gathered while earlier decrees were in
@@ -50,47 +20,84 @@ interface Waiting {
  */
 export class ReplicatedLog {
   readonly #consensus: Consensus;
-  readonly #self: MemberId;
-  readonly #waitingBytesMax: number;
-  /** Not proposed yet. Invariant: empty unless this member leads. */
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
-  /** Proposed by this member in its present reign, by decree. */
-  readonly #proposed = new Map<number, readonly Waiting[]>();
-  /** Being applied, and proposed here. */
-  readonly #applying = new Map<number, readonly Waiting[]>();
+  readonly #config: Required<LogConfig>;
+  /** `between`: led until its legislature ended, and is to lead the next one. Commands are taken unless `out`. */
+  #office: "out" | "between" | "in" = "out";
   #leader: MemberId | undefined;
-  /** Log time has been given out up to here. */
-  #proposedAtMs = 0;
+  #ledSinceMs = 0;
+  /** The legislature in which this member led last. */
+  #legislature = 0;
+  /** Not proposed yet. Invariant: empty while out of office, as is `#reconfigurations`. */
+  readonly #updates: Updates;
+  #reconfigurations: Waiting[] = [];
+  readonly #reads: Reads;
+  readonly #own = new OwnDecrees();
+  #applied = 0;
+  /** The first decree of this reign is still to be proposed. */
+  #isAcceding = false;
   #undecodable = 0;
 
   constructor(consensus: Consensus, config: LogConfig) {
     this.#consensus = consensus;
-    this.#self = config.self;
-    this.#waitingBytesMax = config.waitingBytesMax ?? LOG_DEFAULTS.waitingBytesMax;
+    this.#config = { ...LOG_DEFAULTS, ...config };
+    this.#updates = new Updates(this.#config);
+    this.#reads = new Reads(this.#config);
   }
 
-  get status(): ConsensusStatus & { readonly waiting: number; readonly undecodable: number } {
-    return { ...this.#consensus.status, waiting: this.#waiting.length, undecodable: this.#undecodable };
+  get status(): ConsensusStatus & {
+    readonly waiting: number;
+    readonly waitingReads: number;
+    readonly undecodable: number;
+  } {
+    const waiting = this.#updates.count + this.#reconfigurations.length;
+    const { status } = this.#consensus;
+    return { ...status, waiting, waitingReads: this.#reads.count, undecodable: this.#undecodable };
   }
 
   step(input: LogInput, nowMs: number): readonly LogOutput[] {
     const out: LogOutput[] = [];
     if (input.kind === "submit") this.#onSubmit(input.token, input.commands, out);
     else if (input.kind === "applied") this.#onApplied(input.number, input.outcomes, out);
-    else this.#pass(this.#consensus.step(input, nowMs), nowMs, out);
-    this.#maybePropose(nowMs, out);
+    else if (input.kind === "queried") this.#onQueried(input.token, input.outcomes, out);
+    else if (input.kind === "timer" && input.name === GRACE_TIMER) {
+      if (this.#office === "between") this.#leave(out);
+    } else {
+      if (input.kind === "start") this.#applied = input.applied;
+      else if (input.kind === "install") {
+        this.#applied = input.number;
+        this.#own.installed(input.number, out);
+      }
+      this.#pass(this.#consensus.step(input, nowMs), nowMs, out);
+    }
+    this.#advance(nowMs, out);
     return out;
   }
 
+  /** What was decided comes first: in the step that ends a reign, it can be what the reign has come to. */
   #pass(outputs: readonly ConsensusOutput[], nowMs: number, out: LogOutput[]): void {
+    const leaders: (ConsensusOutput & { kind: "leader" })[] = [];
     for (const output of outputs) {
-      if (output.kind === "decided") this.#onDecided(output.number, output.value, out);
-      else if (output.kind === "leader") {
-        this.#onLeader(output.leader, nowMs, out);
-        out.push(output);
-      } else if (output.kind === "proposed") assert(false, `decree ${output.number} was proposed by nobody here`);
-      else out.push(output);
+      assert(output.kind !== "proposed", "a decree was proposed by nobody here");
+      switch (output.kind) {
+        case "decided":
+          this.#onDecided(output, out);
+          break;
+        case "leader":
+          leaders.push(output);
+          break;
+        case "confirmed":
+          this.#reads.confirmed(output.token, output.number);
+          break;
+        case "unconfirmed":
+          this.#reads.unconfirmed(output.token);
+          break;
+        default:
+          out.push(output);
+      }
+    }
+    for (const output of leaders) {
+      this.#onLeader(output.leader, nowMs, out);
+      out.push(output);
     }
   }
 
@@ -98,60 +105,92 @@ export class ReplicatedLog {
     const submission: Submission = { token, outcomes: commands.map(() => undefined), missing: commands.length };
     if (commands.length === 0) out.push({ kind: "reply", token, outcomes: [] });
     for (const [index, command] of commands.entries()) {
-      const refusal = this.#refusal(command);
-      if (refusal !== undefined) answer(submission, index, refusal, out);
-      else {
-        this.#waiting.push({ submission, index, command });
-        this.#waitingBytes += commandBytes(command);
-      }
+      const waiting = { submission, index, command };
+      const outcome = this.#take(waiting);
+      if (outcome !== undefined) answer(waiting, outcome, out);
     }
   }
 
-  #refusal(command: Command): Outcome | undefined {
-    if (this.#leader !== this.#self) return { kind: "notLeader", leader: this.#leader };
+  /** What to answer when it is not taken. */
+  #take(waiting: Waiting): Outcome | undefined {
+    const { command } = waiting;
+    if (command.kind === "unsupported")
+      return refuse("malformed", "a command of a kind that this member does not know: is it of an older version?");
+    if (command.kind !== "stale" && this.#office === "out") return { kind: "notLeader", leader: this.#leader };
     const refusal = refuseTooLarge(command.payload);
     if (refusal !== undefined) return refusal;
-    return this.#waitingBytes + commandBytes(command) > this.#waitingBytesMax ? { kind: "busy" } : undefined;
+    if (command.kind === "read" || command.kind === "stale" || command.kind === "reconfigure")
+      return this.#reads.take(waiting) ? undefined : { kind: "busy" };
+    return this.#updates.take(waiting) ? undefined : { kind: "busy" };
+  }
+
+  /** Does all that can be done now. */
+  #advance(nowMs: number, out: LogOutput[]): void {
+    if (this.#office === "in") this.#confirm(nowMs, out);
+    for (const each of this.#reads.release(this.#applied)) {
+      if (this.#office === "out") answer(each, this.#notLeader(), out);
+      else if (this.#reconfigurations.length >= RECONFIGURATIONS_MAX) answer(each, { kind: "busy" }, out);
+      else this.#reconfigurations.push(each);
+    }
+    if (this.#office === "in") this.#reconfigure(nowMs, out);
+    if (this.#office === "in") this.#proposeWaiting(nowMs, out);
+    const query = this.#reads.query();
+    if (query !== undefined) out.push({ kind: "query", ...query });
+  }
+
+  #confirm(nowMs: number, out: LogOutput[]): void {
+    const token = this.#reads.confirm();
+    if (token !== undefined) this.#pass(this.#consensus.step({ kind: "confirm", token }, nowMs), nowMs, out);
+  }
+
+  /** One after the other, each on what the one before has come to: only while the consensus has room for it. */
+  #reconfigure(nowMs: number, out: LogOutput[]): void {
+    for (let [first] = this.#reconfigurations; first !== undefined; [first] = this.#reconfigurations) {
+      const { membership, chosen, progress } = this.#consensus.status;
+      if (!this.#consensus.canPropose || membership === undefined) return;
+      this.#reconfigurations.shift();
+      const { self } = this.#config;
+      const plan = planOf(first.command.payload, {
+        self,
+        membership,
+        chosen,
+        progress,
+        ledMs: nowMs - this.#ledSinceMs,
+      });
+      if (plan.kind === "refused") answer(first, plan, out);
+      else if (plan.kind === "unchanged")
+        answer(first, { kind: "result", result: encodeReconfigured({ number: 0, membership }) }, out);
+      else this.#propose({ kind: "reconfigure", members: plan.members }, [first], nowMs, out);
+    }
   }
 
   /** Fills the window. */
-  #maybePropose(nowMs: number, out: LogOutput[]): void {
-    while (this.#waiting.length > 0 && this.#consensus.canPropose) {
-      const batch = this.#takeBatch();
-      const elapsedMs = Math.max(0, Math.min(ELAPSED_MS_MAX, Math.floor(nowMs - this.#proposedAtMs)));
-      this.#proposedAtMs = elapsedMs === ELAPSED_MS_MAX ? nowMs : this.#proposedAtMs + elapsedMs;
-      const value = encodeDecree({ elapsedMs, commands: batch.map(({ command }) => command) });
-      const outputs = this.#consensus.step({ kind: "propose", value }, nowMs);
-      const proposed = outputs.find((output) => output.kind === "proposed");
-      assert(proposed !== undefined, "the consensus could propose, and did not");
-      this.#proposed.set(proposed.number, batch);
-      this.#pass(
-        outputs.filter((output) => output !== proposed),
-        nowMs,
-        out,
-      );
+  #proposeWaiting(nowMs: number, out: LogOutput[]): void {
+    while ((this.#updates.count > 0 || this.#isAcceding) && this.#consensus.canPropose) {
+      const inForce = this.#isAcceding ? this.#consensus.status.membership : undefined;
+      this.#isAcceding = false;
+      const { value, batch } = this.#updates.nextDecree(inForce, nowMs);
+      this.#propose({ kind: "propose", value }, batch, nowMs, out);
     }
   }
 
-  #takeBatch(): readonly Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const { command } of this.#waiting) {
-      bytes += commandBytes(command);
-      if (count >= COMMANDS_MAX || bytes > VALUE_BYTES_MAX) break;
-      this.#waitingBytes -= commandBytes(command);
-      count++;
-    }
-    const batch = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
-    return batch;
+  #propose(proposal: Proposal, batch: readonly Waiting[], nowMs: number, out: LogOutput[]): void {
+    const outputs = this.#consensus.step(proposal, nowMs);
+    const proposed = outputs.find((output) => output.kind === "proposed");
+    assert(proposed !== undefined, `the consensus could take a ${proposal.kind}, and did not`);
+    this.#own.proposed(proposed.number, proposal, batch);
+    this.#pass(
+      outputs.filter((output) => output !== proposed),
+      nowMs,
+      out,
+    );
   }
 
-  #onDecided(number: number, value: Uint8Array, out: LogOutput[]): void {
-    const batch = this.#proposed.get(number);
-    this.#proposed.delete(number);
-    if (batch !== undefined) this.#applying.set(number, batch);
-    out.push({ kind: "apply", number, decree: this.#decode(value) });
+  #onDecided(decided: Decided, out: LogOutput[]): void {
+    const { number, value, membership } = decided;
+    this.#own.decided(decided, out);
+    if (membership === undefined) out.push({ kind: "apply", number, decree: this.#decode(value) });
+    else out.push({ kind: "apply", number, decree: { elapsedMs: 0, commands: [] }, membership });
   }
 
   /** A decree that cannot be read is the same nothing on every member of this version. */
@@ -166,30 +205,57 @@ export class ReplicatedLog {
   }
 
   #onApplied(number: number, outcomes: readonly Outcome[], out: LogOutput[]): void {
-    const batch = this.#applying.get(number);
-    this.#applying.delete(number);
-    for (const [at, { submission, index }] of batch?.entries() ?? [])
-      answer(submission, index, outcomes[at] ?? { kind: "unknown" }, out);
+    this.#applied = number;
+    this.#own.applied(number, outcomes, out);
   }
 
-  /** Out of office nothing can be promised: what is in flight may be decided yet, what waits never was proposed. */
+  #onQueried(token: number, outcomes: readonly Outcome[], out: LogOutput[]): void {
+    for (const [at, each] of this.#reads.queried(token).entries())
+      answer(each, outcomes[at] ?? { kind: "unknown" }, out);
+  }
+
   #onLeader(leader: MemberId | undefined, nowMs: number, out: LogOutput[]): void {
+    const { membership, chosen } = this.#consensus.status;
+    const legislature = membership?.legislature ?? 0;
+    const { self } = this.#config;
     this.#leader = leader;
-    this.#proposedAtMs = nowMs;
-    if (leader === this.#self) return;
-    for (const batch of this.#proposed.values())
-      for (const { submission, index } of batch) answer(submission, index, { kind: "unknown" }, out);
-    this.#proposed.clear();
-    for (const { submission, index } of this.#waiting) answer(submission, index, { kind: "notLeader", leader }, out);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    if (leader === self) {
+      // Another leader was in between, if these are not chosen by now.
+      this.#own.lose(chosen, out);
+      this.#office = "in";
+      this.#legislature = legislature;
+      this.#ledSinceMs = nowMs;
+      this.#isAcceding = true;
+      this.#updates.beginReign(nowMs);
+      return;
+    }
+    const isBetween = leader === undefined && legislature > this.#legislature && membership?.members.includes(self);
+    if (this.#office === "in" && isBetween) {
+      this.#office = "between";
+      out.push({ kind: "timer", name: GRACE_TIMER, atMs: nowMs + GRACE_MS });
+    } else if (this.#office === "in" || leader !== undefined) this.#leave(out);
+  }
+
+  /** Out of office: what waits never was proposed. */
+  #leave(out: LogOutput[]): void {
+    this.#office = "out";
+    this.#isAcceding = false;
+    this.#own.lose(0, out);
+    const left = [...this.#updates.giveUp(), ...this.#reads.giveUp(), ...this.#reconfigurations];
+    this.#reconfigurations = [];
+    for (const each of left) answer(each, this.#notLeader(), out);
+  }
+
+  #notLeader(): Outcome {
+    return { kind: "notLeader", leader: this.#leader === this.#config.self ? undefined : this.#leader };
   }
 }
 
-function answer(submission: Submission, index: number, outcome: Outcome, out: LogOutput[]): void {
-  assert(submission.outcomes[index] === undefined, `command ${index} of submission ${submission.token} answered twice`);
-  submission.outcomes[index] = outcome;
-  if (--submission.missing > 0) return;
-  const outcomes = submission.outcomes.map((each): Outcome => each ?? { kind: "unknown" });
-  out.push({ kind: "reply", token: submission.token, outcomes });
+function planOf(payload: Uint8Array, situation: Parameters<typeof planReconfiguration>[1]): Plan {
+  try {
+    return planReconfiguration(decodeReconfigure(payload), situation);
+  } catch (error) {
+    if (!(error instanceof LogCodecError)) throw error;
+    return refuse("malformed", error.message);
+  }
 }

@@ -1,53 +1,101 @@
-import { decodeSession, encodeSession } from "./codec.ts";
-import { type Command, type Outcome, WINDOW } from "./command.ts";
+import { decodeSession, encodeSession, type SessionState } from "./codec.ts";
+import { type Command, type Outcome, refuse, WINDOW } from "./command.ts";
+import { Results, resultsOf } from "./results.ts";
 import type { Transaction, View } from "./transaction.ts";
 
 /** Sessions kept. A further one makes the group forget the one unused for the longest time. */
 export const SESSIONS_MAX = 4_096;
+/** Log time after which a session without use is forgotten. */
+export const SESSION_MS = 24 * 60 * 60 * 1_000;
+/** Results of forgotten sessions that one decree clears away. More than a decree can bring. */
+const SWEEP_RESULTS_MAX = 4_096;
 
 const PREFIX = "~session/";
+const FORGOTTEN = "~forgotten/";
 const NEXT_KEY = "~session-next";
 const number = (value: number): string => value.toString().padStart(16, "0");
-const resultKey = (session: number, seq: number): string => `~result/${number(session)}/${number(seq)}`;
 
-interface Session {
-  lowest: number;
-  /** Decree in which it was last used. Part of the state, so that all replicas forget the same one. */
-  used: number;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const NO_BYTES = new Uint8Array(0);
+
+export interface SessionLimits {
+  /** Log time after which a session without use is forgotten. */
+  readonly sessionMs: number;
+  readonly sessionsMax: number;
 }
-
-const text = new TextEncoder();
 
 /**
  * Who has been answered what: makes a repeated command of a session an old answer instead of a second application.
- * Ongaro, "Consensus: Bridging Theory and Practice", §6.3. Bounded: {@link SESSIONS_MAX} sessions of {@link WINDOW} results.
+ * Ongaro, "Consensus: Bridging Theory and Practice", §6.3. Bounded: so many sessions of {@link WINDOW} results. All that
+ * decides who is forgotten is in the state, so that all replicas forget the same, restarted or not.
  */
 export class Sessions {
-  /** The same as in the store. */
-  readonly #sessions = new Map<number, Session>();
+  readonly #limits: SessionLimits;
+  /** The same as in the store. Between decrees in the order of (decree of last use, id): the first is forgotten first. */
+  readonly #sessions = new Map<number, SessionState>();
+  readonly #results: Results;
+  /** Of these, results may be left. */
+  readonly #forgotten = new Set<number>();
+  /** Used in the present decree. */
+  readonly #used = new Set<number>();
+  #decree = 0;
+  #nowMs = 0;
 
-  constructor(stored: View) {
-    for (const [key, value] of stored.range({ from: PREFIX, to: "~session0" }))
-      this.#sessions.set(Number(key.slice(PREFIX.length)), decodeSession(value));
+  constructor(stored: View, limits: SessionLimits) {
+    this.#limits = limits;
+    const sessions = stored
+      .range({ from: PREFIX, to: "~session0" })
+      .map(([key, value]) => [Number(key.slice(PREFIX.length)), decodeSession(value)] as const)
+      .sort(([a, { used: usedA }], [b, { used: usedB }]) => usedA - usedB || a - b);
+    for (const [id, session] of sessions) this.#sessions.set(id, session);
+    this.#results = new Results(stored, (id) => this.#sessions.get(id)?.lowest);
+    for (const [key] of stored.range({ from: FORGOTTEN, to: "~forgotten0" }))
+      this.#forgotten.add(Number(key.slice(FORGOTTEN.length)));
   }
 
   get count(): number {
     return this.#sessions.size;
   }
 
+  /** Begins a decree: what is unused for too long is forgotten. */
+  begin(transaction: Transaction, decree: number, logTimeMs: number): void {
+    this.#decree = decree;
+    this.#nowMs = logTimeMs;
+    for (const [id, { usedMs }] of this.#sessions) {
+      if (usedMs + this.#limits.sessionMs > logTimeMs) return;
+      this.#forget(transaction, id);
+    }
+  }
+
+  /** Ends it: puts what was used in the order that a restart would find, and clears away what is forgotten. */
+  end(transaction: Transaction): void {
+    this.#results.end(transaction, this.#decree);
+    if (this.#used.size > 1)
+      for (const id of [...this.#used].sort((a, b) => a - b)) {
+        const session = this.#sessions.get(id);
+        if (session !== undefined) this.#touch(id, session);
+      }
+    this.#used.clear();
+    if (this.#forgotten.size > 0) this.#sweep(transaction);
+  }
+
   /** Opens a session; the result is its id in decimal digits. */
-  register(transaction: Transaction, decree: number): Outcome {
-    if (this.#sessions.size >= SESSIONS_MAX) this.#forgetOldest(transaction);
+  register(transaction: Transaction): Outcome {
+    for (const [oldest] of this.#sessions) {
+      if (this.#sessions.size < this.#limits.sessionsMax) break;
+      this.#forget(transaction, oldest);
+    }
     const last = transaction.get(NEXT_KEY);
-    const id = last === undefined ? 1 : Number(new TextDecoder().decode(last)) + 1;
-    const result = text.encode(id.toString());
+    const id = last === undefined ? 1 : Number(decoder.decode(last)) + 1;
+    const result = encoder.encode(id.toString());
     transaction.put(NEXT_KEY, result);
-    this.#put(transaction, id, { lowest: 1, used: decree });
+    this.#use(transaction, id, 1);
     return { kind: "result", result };
   }
 
   /** Runs `apply` unless this command was applied before; then gives the outcome of that time. */
-  once(transaction: Transaction, decree: number, command: Command, apply: () => Uint8Array): Outcome {
+  once(transaction: Transaction, command: Command, apply: () => Outcome): Outcome {
     const { session: id, seq } = command;
     const session = this.#sessions.get(id);
     if (session === undefined)
@@ -56,10 +104,9 @@ export class Sessions {
         `session ${id} is not known here: register again; the outcome of ${seq} is unknown`,
       );
     const lowest = Math.max(session.lowest, command.lowest);
-    if (lowest > session.lowest || session.used !== decree) {
-      for (const [key] of transaction.range({ from: resultKey(id, session.lowest), to: resultKey(id, lowest) }))
-        transaction.delete(key);
-      this.#put(transaction, id, { lowest, used: decree });
+    if (lowest > session.lowest || session.used !== this.#decree) {
+      this.#results.answered(transaction, id, session.lowest, lowest);
+      this.#use(transaction, id, lowest);
     }
     if (seq < lowest) return refuse("answered", `command ${seq} of session ${id} was answered: lowest is ${lowest}`);
     if (seq >= lowest + WINDOW)
@@ -67,38 +114,47 @@ export class Sessions {
         "window",
         `command ${seq} of session ${id} is beyond lowest ${lowest} + ${WINDOW}: answer those first`,
       );
-    const known = transaction.get(resultKey(id, seq));
-    if (known !== undefined) return { kind: "result", result: known };
-    const result = apply();
-    transaction.put(resultKey(id, seq), result);
-    return { kind: "result", result };
+    const known = this.#results.get(transaction, id, seq);
+    if (known !== undefined) return known;
+    const outcome = apply();
+    this.#results.note(id, seq, outcome);
+    return outcome;
   }
 
-  #put(transaction: Transaction, id: number, session: Session): void {
-    this.#sessions.set(id, session);
+  #use(transaction: Transaction, id: number, lowest: number): void {
+    const session = { lowest, used: this.#decree, usedMs: this.#nowMs };
+    this.#touch(id, session);
+    this.#used.add(id);
     transaction.put(PREFIX + number(id), encodeSession(session));
   }
 
-  #forgetOldest(transaction: Transaction): void {
-    let oldest: [number, Session] | undefined;
-    for (const entry of this.#sessions)
-      if (
-        oldest === undefined ||
-        entry[1].used < oldest[1].used ||
-        (entry[1].used === oldest[1].used && entry[0] < oldest[0])
-      )
-        oldest = entry;
-    if (oldest === undefined) return;
-    const [id] = oldest;
+  /** To the end of the order. */
+  #touch(id: number, session: SessionState): void {
     this.#sessions.delete(id);
+    this.#sessions.set(id, session);
+  }
+
+  #forget(transaction: Transaction, id: number): void {
+    this.#sessions.delete(id);
+    this.#used.delete(id);
+    this.#results.forget(id);
+    this.#forgotten.add(id);
     transaction.delete(PREFIX + number(id));
-    for (const [key] of transaction.range({ from: resultKey(id, 0), to: resultKey(id + 1, 0) }))
-      transaction.delete(key);
+    transaction.put(FORGOTTEN + number(id), NO_BYTES);
+  }
+
+  /** Piece by piece: many large sessions that expire at once must not make one decree take long. */
+  #sweep(transaction: Transaction): void {
+    let left = SWEEP_RESULTS_MAX;
+    for (const id of [...this.#forgotten].sort((a, b) => a - b)) {
+      if (left <= 0) return;
+      const results = transaction.range({ ...resultsOf(id), limit: left });
+      for (const [key] of results) transaction.delete(key);
+      if (results.length === left) return;
+      // To look for results costs something, too.
+      left -= results.length + 1;
+      this.#forgotten.delete(id);
+      transaction.delete(FORGOTTEN + number(id));
+    }
   }
 }
-
-const refuse = (code: "session-unknown" | "answered" | "window", message: string): Outcome => ({
-  kind: "refused",
-  code,
-  message,
-});

@@ -12,61 +12,172 @@ export interface KeyRange {
   readonly reverse?: boolean;
 }
 
-/** What the log needs of a store: sorted ASCII keys, and atomic batches that reads see at once. */
-export interface AppliedStore {
+type Entry = readonly [key: string, value: Uint8Array];
+
+/** The state as a command or a query sees it: sorted ASCII keys. */
+export interface View {
   get(key: string): Uint8Array | undefined;
-  range(range: KeyRange): readonly (readonly [string, Uint8Array])[];
+  range(range: KeyRange): readonly Entry[];
+}
+
+/** What the log needs of a store: a view, and atomic batches that it shows at once. */
+export interface AppliedStore extends View {
   write(changes: readonly Change[]): void;
 }
 
-/** The state as a command or a query sees it. */
-export interface View {
-  get(key: string): Uint8Array | undefined;
-  range(range: KeyRange): readonly (readonly [string, Uint8Array])[];
-}
+/** Stored entries read at a time while changes are mixed into them. */
+const PIECE_MIN = 16;
+/** Below so many, new keys are put in their place one by one; above, all are sorted anew. */
+const INSERTS_MAX = 32;
 
 /** Changes of one decree, visible to the commands that follow in it, before they are written together. */
 export class Transaction implements View {
   readonly #store: AppliedStore;
   readonly #changed = new Map<string, Uint8Array | undefined>();
+  /** The keys of `#changed` but those of `#unsorted`, sorted: a range looks at those within it only. */
+  #sorted: string[] = [];
+  #unsorted: string[] = [];
+  /** What was changed since the savepoint, and what it was then: absent from `#changed` is `null`. */
+  #undo: (readonly [key: string, before: Uint8Array | undefined | null])[] = [];
 
   constructor(store: AppliedStore) {
     this.#store = store;
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#changed.has(key) ? this.#changed.get(key) : this.#store.get(key);
+    return this.#changed.get(key) ?? (this.#changed.has(key) ? undefined : this.#store.get(key));
   }
 
   put(key: string, value: Uint8Array): void {
-    this.#changed.set(key, value);
+    this.#change(key, value);
   }
 
   delete(key: string): void {
-    this.#changed.set(key, undefined);
+    this.#change(key, undefined);
   }
 
-  range(range: KeyRange): readonly (readonly [string, Uint8Array])[] {
+  /** From here on changes can be taken back. There is one savepoint at a time: the latest. */
+  savepoint(): void {
+    this.#undo = [];
+  }
+
+  /** Takes back all that was changed since the savepoint. */
+  rollback(): void {
+    const count = this.#changed.size;
+    for (const [key, before] of this.#undo.reverse())
+      if (before === null) this.#changed.delete(key);
+      else this.#changed.set(key, before);
+    this.#undo = [];
+    if (this.#changed.size === count) return;
+    this.#sorted = [];
+    this.#unsorted = [...this.#changed.keys()];
+  }
+
+  range(range: KeyRange): readonly Entry[] {
     const { from, to, limit = Number.POSITIVE_INFINITY, reverse = false } = range;
     assert(limit >= 1, `range with limit ${limit}`);
-    const changed = [...this.#changed].filter(([key]) => key >= from && key < to);
-    if (changed.length === 0) return this.#store.range(range);
-    // Each change can hide one stored entry, so that many more may be needed.
-    const stored = this.#store.range({ from, to, reverse, ...(range.limit && { limit: limit + changed.length }) });
-    const merged = new Map(stored);
-    for (const [key, value] of changed) {
-      if (value === undefined) merged.delete(key);
-      else merged.set(key, value);
-    }
-    const sorted = [...merged].sort(([a], [b]) => (a < b ? -1 : 1));
-    return (reverse ? sorted.reverse() : sorted).slice(0, limit);
+    this.#sort();
+    const keys = this.#sorted.slice(placeOf(this.#sorted, from), placeOf(this.#sorted, to));
+    if (keys.length === 0) return this.#store.range(range);
+    return this.#merge({ from, to, limit, reverse }, reverse ? keys.reverse() : keys);
+  }
+
+  /** All that was changed, as it was and as it is; each key once. */
+  *changes(): Generator<readonly [key: string, before: Uint8Array | undefined, after: Uint8Array | undefined]> {
+    for (const [key, after] of this.#changed) yield [key, this.#store.get(key), after];
   }
 
   /** Writes all changes as one batch. The transaction is spent. */
   commit(): void {
-    const changes = [...this.#changed].map(
-      ([key, value]): Change => (value === undefined ? { kind: "delete", key } : { kind: "put", key, value }),
-    );
+    const changes: Change[] = [];
+    for (const [key, value] of this.#changed)
+      changes.push(value === undefined ? { kind: "delete", key } : { kind: "put", key, value });
     this.#store.write(changes);
   }
+
+  #change(key: string, value: Uint8Array | undefined): void {
+    const before = this.#changed.get(key);
+    const isNew = before === undefined && !this.#changed.has(key);
+    if (isNew) this.#unsorted.push(key);
+    this.#undo.push([key, isNew ? null : before]);
+    this.#changed.set(key, value);
+  }
+
+  #sort(): void {
+    if (this.#unsorted.length === 0) return;
+    if (this.#unsorted.length <= INSERTS_MAX)
+      for (const key of this.#unsorted) this.#sorted.splice(placeOf(this.#sorted, key), 0, key);
+    else this.#sorted = [...this.#sorted, ...this.#unsorted].sort();
+    this.#unsorted = [];
+  }
+
+  /** `keys`: the changed ones, in the order asked for. Reads no more of the store than it gives back, or nearly so. */
+  #merge(range: Required<KeyRange>, keys: readonly string[]): readonly Entry[] {
+    const { limit, reverse } = range;
+    const merged: Entry[] = [];
+    const piece = new Pieces(this.#store, range);
+    for (const key of keys) {
+      for (let entry = piece.next; entry !== undefined && isAhead(entry[0], key, reverse); entry = piece.next) {
+        merged.push(entry);
+        if (merged.length >= limit) return merged;
+        piece.take();
+      }
+      if (piece.next?.[0] === key) piece.take();
+      const value = this.#changed.get(key);
+      if (value !== undefined) merged.push([key, value]);
+      if (merged.length >= limit) return merged;
+    }
+    for (let entry = piece.next; entry !== undefined && merged.length < limit; entry = piece.next) {
+      merged.push(entry);
+      piece.take();
+    }
+    return merged;
+  }
+}
+
+/** Stored entries of a range, one after the other. */
+class Pieces {
+  readonly #view: View;
+  #range: Required<KeyRange>;
+  #piece: readonly Entry[];
+  #at = 0;
+
+  constructor(view: View, range: Required<KeyRange>) {
+    this.#view = view;
+    this.#range = { ...range, limit: Math.max(PIECE_MIN, range.limit) };
+    this.#piece = this.#read();
+  }
+
+  get next(): Entry | undefined {
+    return this.#piece[this.#at];
+  }
+
+  take(): void {
+    const last = this.#piece[this.#at++];
+    if (this.#at < this.#piece.length || this.#at < this.#range.limit || last === undefined) return;
+    // A key followed by the lowest character there is: the next key that can be.
+    this.#range = { ...this.#range, ...(this.#range.reverse ? { to: last[0] } : { from: `${last[0]} ` }) };
+    this.#piece = this.#read();
+    this.#at = 0;
+  }
+
+  #read(): readonly Entry[] {
+    const { limit, ...range } = this.#range;
+    if (range.from >= range.to) return [];
+    return this.#view.range(Number.isFinite(limit) ? { ...range, limit } : range);
+  }
+}
+
+const isAhead = (a: string, b: string, reverse: boolean): boolean => (reverse ? a > b : a < b);
+
+/** How many of `sorted` are below `key`. */
+function placeOf(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as string) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

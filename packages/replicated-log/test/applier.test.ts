@@ -1,29 +1,31 @@
-import { Applier, RESULT_BYTES_MAX, type StateMachine } from "@halon/replicated-log";
+import { createMembership } from "@halon/consensus";
+import { Applier, INSTALLING_KEY, RESULT_BYTES_MAX, readState, type StateMachine } from "@halon/replicated-log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { command, logMachine, say } from "./commands.ts";
+import { command, logMachine, say, update } from "./commands.ts";
 import { bytes, MapStore, text } from "./map-store.ts";
 
 const decree = (elapsedMs: number, ...commands: readonly ReturnType<typeof command>[]) => ({ elapsedMs, commands });
 
 describe("Applier", () => {
-  it("applies commands in order, and a read sees all before it and nothing after", () => {
+  it("applies commands in order", () => {
     const applier = new Applier(new MapStore(), logMachine);
-    const commands = [
-      command("read"),
-      command("idempotent", "a"),
-      command("read"),
-      command("idempotent", "b"),
-      command("idempotent", "b"),
-    ];
-    expect(applier.apply(1, decree(0, ...commands)).map(say)).toEqual([
-      "result ",
-      "result a;",
+    expect(applier.apply(1, decree(0, command("idempotent", "a"), command("idempotent", "b"))).map(say)).toEqual([
       "result a;",
       "result a;b;",
-      "result a;b;b;",
     ]);
-    expect(text(applier.query(bytes("")))).toBe("a;b;b;");
+    expect(say(applier.answer(bytes("")))).toBe("result a;b;");
+    expect(text(applier.query(bytes("")))).toBe("a;b;");
+  });
+
+  it("refuses what has no place in a decree, and applies the rest of it", () => {
+    const applier = new Applier(new MapStore(), logMachine);
+    const kinds = ["read", "stale", "reconfigure", "unsupported"] as const;
+    const commands = [...kinds.map((kind) => command(kind, "x")), command("idempotent", "a")];
+    expect(applier.apply(1, decree(0, ...commands)).map(say)).toEqual([
+      ...kinds.map(() => "refused malformed"),
+      "result a;",
+    ]);
   });
 
   it("moves state, position and log time in one batch, and takes up from there", () => {
@@ -60,18 +62,82 @@ describe("Applier", () => {
     expect(() => applier.apply(3, decree(0))).toThrow("decree 3 to apply after 1");
   });
 
-  it("refuses a read whose answer would be too large, and goes on", () => {
-    const answers = new Map([
-      ["fits", RESULT_BYTES_MAX],
-      ["large", RESULT_BYTES_MAX + 1],
-    ]);
+  it("refuses an answer that would be too large", () => {
     const machine: StateMachine = {
       apply: () => new Uint8Array(0),
-      query: (payload) => new Uint8Array(answers.get(text(payload) ?? "") ?? 0),
+      query: (payload) => new Uint8Array(Number(text(payload))),
     };
     const applier = new Applier(new MapStore(), machine);
-    const [fits, large] = applier.apply(1, decree(0, command("read", "fits"), command("read", "large")));
-    expect(fits?.kind).toBe("result");
-    expect(say(large)).toBe("refused too-large");
+    expect(applier.answer(bytes(`${RESULT_BYTES_MAX}`)).kind).toBe("result");
+    expect(say(applier.answer(bytes(`${RESULT_BYTES_MAX + 1}`)))).toBe("refused too-large");
+    expect(applier.query(bytes(`${RESULT_BYTES_MAX + 1}`)).byteLength).toBe(RESULT_BYTES_MAX + 1);
+  });
+
+  it("takes back the changes of a command whose result is too large, refuses it, and says the same for ever", () => {
+    const store = new MapStore();
+    const machine: StateMachine = {
+      apply(payload, state) {
+        state.put("last", payload);
+        state.delete("kept");
+        // Too much the first time only.
+        return new Uint8Array(state.get("other") === undefined ? RESULT_BYTES_MAX + 1 : 1);
+      },
+      query: () => new Uint8Array(0),
+    };
+    store.entries.set("kept", bytes("k"));
+    let applier = new Applier(store, machine);
+    const outcomes = applier.apply(1, decree(0, command("register"), update(1, 1, 1), command("idempotent", "i")));
+    expect(outcomes.map(say)).toEqual(["result 1", "refused too-large", "refused too-large"]);
+    expect([store.entries.has("last"), store.entries.has("kept")]).toEqual([false, true]);
+    store.entries.set("other", bytes("o"));
+    applier = new Applier(store, machine);
+    expect(applier.apply(2, decree(0, update(1, 1, 1), update(1, 2, 1))).map(({ kind }) => kind)).toEqual([
+      "refused",
+      "result",
+    ]);
+  });
+
+  it("knows who votes: from the first decree of a reign, then from reconfigurations", () => {
+    const store = new MapStore();
+    let applier = new Applier(store, logMachine);
+    const founding = createMembership(["a", "b", "c"]);
+    applier.apply(1, decree(0));
+    expect(applier.membership).toBeUndefined();
+    applier.apply(2, { ...decree(0), inForce: founding });
+    expect(applier.membership).toEqual({ membership: founding, first: 1 });
+    const next = createMembership(["a", "b"], 2);
+    applier.apply(3, decree(0), next);
+    applier = new Applier(store, logMachine);
+    expect(applier.membership).toEqual({ membership: next, first: 4 });
+    // A late word about an earlier legislature changes nothing.
+    applier.apply(4, { ...decree(0), inForce: founding });
+    expect(applier.membership).toEqual({ membership: next, first: 4 });
+    const recovered = createMembership(["d"], 9);
+    applier.apply(5, { ...decree(0), inForce: recovered });
+    expect(readState(store)).toMatchObject({ applied: 5, membership: { membership: recovered, first: 5 } });
+  });
+
+  it("applies nothing to a state that is being replaced", () => {
+    const store = new MapStore();
+    const applier = new Applier(store, logMachine);
+    store.entries.set(INSTALLING_KEY, new Uint8Array(0));
+    expect(applier.isInstalling).toBe(true);
+    expect(() => applier.apply(1, decree(0))).toThrow("being replaced");
+    store.entries.delete(INSTALLING_KEY);
+    expect(applier.isInstalling).toBe(false);
+  });
+
+  it("L12 goes on from a copy of another's state as the other does", () => {
+    const store = new MapStore();
+    const applier = new Applier(store, logMachine);
+    applier.apply(1, { ...decree(7, command("register"), update(1, 1, 1)), inForce: createMembership(["a"]) });
+    const copy = new MapStore();
+    for (const [key, value] of store.entries) copy.entries.set(key, value);
+    const follower = new Applier(copy, logMachine);
+    const decrees = [decree(5, update(1, 1, 1), update(1, 2, 1)), decree(5, command("register"), update(2, 1, 1))];
+    for (const [at, each] of decrees.entries()) {
+      expect(follower.apply(at + 2, each)).toEqual(applier.apply(at + 2, each));
+      expect([follower.digest, follower.logTimeMs]).toEqual([applier.digest, applier.logTimeMs]);
+    }
   });
 });

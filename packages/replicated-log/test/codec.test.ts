@@ -1,16 +1,31 @@
+import { createMembership, MEMBERS_MAX } from "@halon/consensus";
 import {
   COMMANDS_MAX,
+  type CommandKind,
+  decodeReconfigure,
+  decodeReconfigured,
   decodeReply,
   decodeSubmit,
+  encodeReconfigure,
+  encodeReconfigured,
   encodeReply,
   encodeSubmit,
   LogCodecError,
   type Outcome,
   RESULT_BYTES_MAX,
+  type RefusalCode,
 } from "@halon/replicated-log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeDecree, decodeSession, encodeDecree, encodeSession } from "../src/codec.ts";
+import {
+  DECREE_BYTES_MAX,
+  decodeDecree,
+  decodeMembership,
+  decodeSession,
+  encodeDecree,
+  encodeMembership,
+  encodeSession,
+} from "../src/codec.ts";
 import { command } from "./commands.ts";
 
 /** Bytes as they come off the wire are Buffers, views on the frame. */
@@ -24,7 +39,15 @@ function plain(value: unknown): unknown {
 const whole = fc.maxSafeNat();
 const payload = fc.uint8Array({ maxLength: 40 });
 const someCommand = fc.record({
-  kind: fc.constantFrom("register" as const, "update" as const, "idempotent" as const, "read" as const),
+  kind: fc.constantFrom<CommandKind[]>(
+    "register",
+    "update",
+    "idempotent",
+    "read",
+    "stale",
+    "reconfigure",
+    "unsupported",
+  ),
   session: whole,
   seq: whole,
   lowest: whole,
@@ -36,7 +59,18 @@ const someOutcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.record({ kind: fc.constantFrom("unknown" as const, "busy" as const) }),
   fc.record({
     kind: fc.constant("refused" as const),
-    code: fc.constantFrom("too-large", "session-unknown", "answered", "window", "malformed"),
+    code: fc.constantFrom<RefusalCode[]>(
+      "too-large",
+      "session-unknown",
+      "answered",
+      "window",
+      "malformed",
+      "conflict",
+      "last-member",
+      "not-caught-up",
+      "no-quorum",
+      "in-use",
+    ),
     message: fc.string(),
   }),
 );
@@ -64,9 +98,48 @@ describe("codec", () => {
       }),
     );
     fc.assert(
-      fc.property(whole, whole, (lowest, used) => {
-        expect(decodeSession(encodeSession({ lowest, used }))).toEqual({ lowest, used });
+      fc.property(whole, whole, whole, (lowest, used, usedMs) => {
+        expect(decodeSession(encodeSession({ lowest, used, usedMs }))).toEqual({ lowest, used, usedMs });
       }),
+    );
+  });
+
+  it("brings memberships and reconfigurations there and back", () => {
+    const inForce = createMembership(["c", "a.1", "b"], 7);
+    const decree = { elapsedMs: 1, commands: [], inForce, proposer: "a.1" };
+    expect(decodeDecree(encodeDecree(decree))).toEqual(decree);
+    expect(decodeMembership(encodeMembership({ membership: inForce, first: 9 }))).toEqual({
+      membership: inForce,
+      first: 9,
+    });
+    expect(decodeReconfigured(encodeReconfigured({ number: 0, membership: inForce }))).toEqual({
+      number: 0,
+      membership: inForce,
+    });
+    for (const each of [{}, { add: "a.1" }, { remove: "b" }, { add: "a.1", remove: "a.0", onlyIfSilent: true }])
+      expect(decodeReconfigure(encodeReconfigure(each))).toEqual(each);
+    expect(String(thrown(() => decodeReconfigure(encodeReconfigure({ add: "no such.member >" }))))).toContain("add is");
+  });
+
+  it("reserves enough for the largest membership", () => {
+    const members = Array.from({ length: MEMBERS_MAX }, (_, at) => `${"m".repeat(62)}${10 + at}.${"9".repeat(16)}`);
+    const inForce = createMembership(members, Number.MAX_SAFE_INTEGER);
+    expect(
+      encodeDecree({ elapsedMs: 1_000, commands: [], inForce, proposer: members[0] ?? "" }).byteLength,
+    ).toBeLessThan(DECREE_BYTES_MAX);
+  });
+
+  it("takes a command of a newer version for one that it does not support, and loses nothing beside it", () => {
+    const known = encodeSubmit([command("read", "x")]);
+    const newer = Uint8Array.of(10, 2, 8, 99);
+    expect(decodeSubmit(Uint8Array.of(...newer, ...known)).map(({ kind }) => kind)).toEqual(["unsupported", "read"]);
+    expect(decodeSubmit(Uint8Array.of(10, 0)).map(({ kind }) => kind)).toEqual(["unsupported"]);
+  });
+
+  it("refuses a decree under a membership that can be none", () => {
+    const inForce = { legislature: 1, members: ["a", "a"] };
+    expect(thrown(() => decodeDecree(encodeDecree({ elapsedMs: 0, commands: [], inForce })))).toBeInstanceOf(
+      LogCodecError,
     );
   });
 

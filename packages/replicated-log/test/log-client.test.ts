@@ -1,4 +1,5 @@
 import {
+  type CallKind,
   COMMAND_BYTES_MAX,
   COMMANDS_MAX,
   type Command,
@@ -22,6 +23,7 @@ class Bench {
   requests: Request[] = [];
   readonly done = new Map<number, string>();
   timerAtMs: number | undefined;
+  timer = "";
 
   constructor(members: readonly string[] = ["a", "b", "c"], callsMax?: number) {
     this.client = new LogClient({ members, ...(callsMax !== undefined && { callsMax }) });
@@ -30,15 +32,17 @@ class Bench {
   input(input: LogClientInput): void {
     for (const output of this.client.step(input, this.nowMs)) {
       if (output.kind === "request") this.requests.push(output);
-      else if (output.kind === "timer") this.timerAtMs = output.atMs;
-      else {
+      else if (output.kind === "timer") {
+        this.timerAtMs = output.atMs;
+        this.timer = output.name;
+      } else {
         expect(this.done.has(output.token), `call ${output.token} is done twice`).toBe(false);
         this.done.set(output.token, output.outcome.kind === "full" ? "full" : say(output.outcome));
       }
     }
   }
 
-  call(token: number, kind: "update" | "idempotent" | "read" = "update", payload = `p${token}`): void {
+  call(token: number, kind: CallKind = "update", payload = `p${token}`): void {
     this.input({ kind: "call", token, command: kind, payload: bytes(payload) });
   }
 
@@ -67,7 +71,7 @@ class Bench {
     const spanMs = atMs - this.nowMs;
     this.timerAtMs = undefined;
     this.nowMs = atMs;
-    this.input({ kind: "timer", name: "backoff", random: 0.5 });
+    this.input({ kind: "timer", name: this.timer, random: 0.5 });
     return spanMs;
   }
 
@@ -288,5 +292,107 @@ describe("LogClient", () => {
     bench.input({ kind: "members", members: ["x"] });
     bench.call(2, "read");
     expect(bench.take().to).toBe("x");
+  });
+
+  it("E5 a new leader gets at once what was under way to the old one, with the same numbers; late answers are nothing", () => {
+    const bench = new Bench();
+    bench.input({ kind: "members", members: ["a", "b", "c"], leader: "a" });
+    bench.call(1);
+    bench.register();
+    const lost = bench.take();
+    bench.call(2, "read");
+    const lostToo = bench.take();
+    bench.input({ kind: "members", members: ["a", "b", "c"], leader: "b" });
+    const again = bench.take();
+    expect([again.to, shown(again.commands)]).toEqual(["b", ["update 7/1 1 p1", "read 0/0 0 p2"]]);
+    bench.all(lost, notLeader("c"));
+    bench.answer(lostToo, undefined);
+    expect([bench.requests, bench.timerAtMs]).toEqual([[], undefined]);
+    bench.all(again, result("done"));
+    expect([...bench.done]).toEqual([
+      [1, "result done"],
+      [2, "result done"],
+    ]);
+  });
+
+  it("a new leader ends the wait before the next attempt; the same one named again changes nothing", () => {
+    const bench = new Bench();
+    bench.input({ kind: "members", members: ["a", "b"], leader: "a" });
+    bench.call(1, "read");
+    bench.input({ kind: "members", members: ["a", "b"], leader: "a" });
+    expect(bench.requests.length).toBe(1);
+    bench.answer(bench.take(), undefined);
+    expect(bench.requests).toEqual([]);
+    bench.input({ kind: "members", members: ["a", "b"], leader: "b" });
+    expect([bench.take().to, bench.timerAtMs]).toEqual(["b", undefined]);
+  });
+
+  it("a registration lost with the old leader is asked for anew", () => {
+    const bench = new Bench();
+    bench.input({ kind: "members", members: ["a", "b"], leader: "a" });
+    bench.call(1);
+    bench.take();
+    bench.input({ kind: "members", members: ["a", "b"], leader: "b" });
+    bench.register(9);
+    expect(shown(bench.take().commands)).toEqual(["update 9/1 1 p1"]);
+  });
+
+  it("does not turn away from a new target for what an old one did not answer", () => {
+    const bench = new Bench();
+    bench.call(1, "read");
+    bench.call(2, "read");
+    const [first, second] = [bench.take(), bench.take()];
+    bench.all(first, notLeader("c"));
+    expect(bench.take().to).toBe("c");
+    bench.answer(second, undefined);
+    expect([bench.take().to, bench.timerAtMs]).toEqual(["c", undefined]);
+  });
+
+  it("spreads stale reads over all members, leaves out for a while who is mute, and backs off when all are", () => {
+    const bench = new Bench();
+    const ask = (token: number): string => {
+      bench.call(token, "stale");
+      const request = bench.take();
+      expect(request.commands.map(({ kind }) => kind)).toEqual(["stale"]);
+      bench.all(request, result("s"));
+      return request.to;
+    };
+    expect([1, 2, 3, 4].map(ask)).toEqual(["a", "b", "c", "a"]);
+    bench.call(5, "stale");
+    bench.answer(bench.take(), undefined);
+    const retried = bench.take();
+    expect(retried.to).not.toBe("b");
+    bench.all(retried, unknown);
+    bench.all(bench.take(), unknown);
+    expect([bench.requests, bench.timer]).toEqual([[], "backoff/stale"]);
+    bench.backoff();
+    bench.all(bench.take(), result("late"));
+    expect(bench.done.get(5)).toBe("result late");
+    expect(new Set([6, 7, 8, 9].map(ask))).toEqual(new Set(["a", "c"]));
+    bench.nowMs += 5_000;
+    expect(new Set([10, 11, 12].map(ask))).toEqual(new Set(["a", "b", "c"]));
+  });
+
+  it("stale reads neither wait for the leader nor hold it up", () => {
+    const bench = new Bench(["a"]);
+    bench.call(1, "read");
+    bench.answer(bench.take(), undefined);
+    expect(bench.timerAtMs).toBeDefined();
+    bench.call(2, "stale");
+    bench.all(bench.take(), result("s"));
+    for (let token = 10; token < 20; token++) bench.call(token, "stale");
+    expect(bench.requests.length).toBe(REQUESTS_MAX);
+    bench.input({ kind: "cancel", token: 19 });
+    bench.all(bench.take(), result("s"));
+    expect(bench.requests.at(-1)?.commands.length).toBe(5);
+    bench.backoff();
+    expect(bench.requests.at(-1)?.commands[0]?.kind).toBe("read");
+  });
+
+  it("does not repeat what is under way to the new leader already", () => {
+    const bench = new Bench();
+    bench.call(1, "read");
+    bench.input({ kind: "members", members: ["a", "b"], leader: "a" });
+    expect(bench.requests.length).toBe(1);
   });
 });

@@ -1,104 +1,16 @@
-import type { Consensus, ConsensusInput, ConsensusOutput, ConsensusStatus } from "@halon/consensus";
+import { type ConsensusOutput, createMembership } from "@halon/consensus";
 import {
   COMMAND_BYTES_MAX,
   COMMANDS_MAX,
   type Command,
   ELAPSED_MS_MAX,
-  type LogInput,
-  ReplicatedLog,
+  encodeReconfigure,
 } from "@halon/replicated-log";
 import { describe, expect, it } from "vitest";
-import { decodeDecree } from "../src/codec.ts";
-import { command, say } from "./commands.ts";
-import { bytes, text } from "./map-store.ts";
-
-const STATUS: ConsensusStatus = {
-  role: "follower",
-  leader: undefined,
-  ballot: "0.-",
-  chosen: 0,
-  knownChosen: 0,
-  inFlight: 0,
-  refused: 0,
-};
-
-/** Does what the test says: what a protocol would have found out comes in as `next`. */
-class ScriptedConsensus implements Consensus {
-  readonly status = STATUS;
-  readonly proposed: Uint8Array[] = [];
-  window = 2;
-  next: ConsensusOutput[] = [];
-  #number = 0;
-
-  get canPropose(): boolean {
-    return this.proposed.length < this.window;
-  }
-
-  step(input: ConsensusInput): readonly ConsensusOutput[] {
-    if (input.kind !== "propose") return this.next.splice(0);
-    this.proposed.push(input.value);
-    return [{ kind: "proposed", number: ++this.#number }];
-  }
-}
-
-/** Steps a log by hand; says what it wants done in words. */
-class Bench {
-  readonly consensus = new ScriptedConsensus();
-  readonly log: ReplicatedLog;
-  nowMs = 1_000;
-
-  constructor(waitingBytesMax?: number) {
-    this.log = new ReplicatedLog(this.consensus, {
-      self: "a",
-      ...(waitingBytesMax !== undefined && { waitingBytesMax }),
-    });
-  }
-
-  input(input: LogInput): string[] {
-    return this.log.step(input, this.nowMs).map((output) => {
-      if (output.kind === "apply")
-        return `apply ${output.number} +${output.decree.elapsedMs} ${output.decree.commands.map((each) => text(each.payload)).join(",")}`;
-      if (output.kind === "reply") return `reply ${output.token} ${output.outcomes.map(say).join(",")}`;
-      return output.kind === "leader" ? `leader ${output.leader ?? "-"}` : output.kind;
-    });
-  }
-
-  /** The consensus finds something out. */
-  hear(...outputs: ConsensusOutput[]): string[] {
-    this.consensus.next = outputs;
-    return this.input({ kind: "timer", name: "any", random: 0 });
-  }
-
-  lead(leader: string | undefined): string[] {
-    return this.hear({ kind: "leader", leader });
-  }
-
-  submit(token: number, ...payloads: readonly string[]): string[] {
-    return this.input({ kind: "submit", token, commands: payloads.map((payload) => command("read", payload)) });
-  }
-
-  /** The oldest proposal is decided. */
-  decide(number: number): string[] {
-    const value = this.consensus.proposed.shift();
-    if (value === undefined) throw new Error("nothing was proposed");
-    return this.hear({ kind: "decided", number, value });
-  }
-
-  applied(number: number, ...results: readonly string[]): string[] {
-    return this.input({
-      kind: "applied",
-      number,
-      outcomes: results.map((result) => ({ kind: "result", result: bytes(result) })),
-    });
-  }
-
-  get decrees(): string[] {
-    return this.consensus.proposed.map((value) => {
-      const { elapsedMs, commands } = decodeDecree(value);
-      return `+${elapsedMs} ${commands.map(({ payload }) => text(payload)).join(",")}`;
-    });
-  }
-}
+import { decodeDecree, encodeDecree } from "../src/codec.ts";
+import { command } from "./commands.ts";
+import { bytes } from "./map-store.ts";
+import { Bench } from "./scripted-consensus.ts";
 
 describe("ReplicatedLog", () => {
   it("names the leader, as far as it is known, to who asks elsewhere", () => {
@@ -111,56 +23,57 @@ describe("ReplicatedLog", () => {
 
   it("makes one decree of all that gathers while the window is full, and replies when it is applied", () => {
     const bench = new Bench();
-    bench.lead("a");
+    bench.reign();
     bench.submit(1, "p");
     bench.submit(2, "q");
     expect(bench.submit(3, "r", "s")).toEqual([]);
     expect(bench.submit(4, "t")).toEqual([]);
     expect(bench.decrees).toEqual(["+0 p", "+0 q"]);
-    expect(bench.decide(1)).toEqual(["apply 1 +0 p"]);
+    expect(bench.decide()).toEqual(["apply 2 +0 p"]);
     expect(bench.decrees).toEqual(["+0 q", "+0 r,s,t"]);
-    expect(bench.applied(1, "P")).toEqual(["reply 1 result P"]);
-    bench.decide(2);
-    bench.decide(3);
-    expect(bench.applied(2, "Q")).toEqual(["reply 2 result Q"]);
-    expect(bench.applied(3, "R", "S", "T")).toEqual(["reply 3 result R,result S", "reply 4 result T"]);
+    expect(bench.applied(2, "P")).toEqual(["reply 1 result P"]);
+    bench.decide();
+    bench.decide();
+    expect(bench.applied(3, "Q")).toEqual(["reply 2 result Q"]);
+    expect(bench.applied(4, "R", "S", "T")).toEqual(["reply 3 result R,result S", "reply 4 result T"]);
   });
 
   it("spreads what is too much over several decrees, and answers a submission once all of it is applied", () => {
     const bench = new Bench();
     bench.consensus.window = 10;
-    bench.lead("a");
+    bench.reign();
     const commands: Command[] = Array.from({ length: 3 }, () => ({
-      ...command("read"),
-      payload: new Uint8Array(COMMAND_BYTES_MAX - 100),
+      ...command("idempotent"),
+      payload: new Uint8Array(COMMAND_BYTES_MAX - 2_000),
     }));
     bench.input({ kind: "submit", token: 1, commands });
     expect(bench.consensus.proposed.length).toBe(2);
-    for (const value of bench.consensus.proposed) expect(value.byteLength).toBeLessThanOrEqual(512 * 1024);
-    bench.decide(1);
-    bench.decide(2);
-    expect(bench.applied(1, "1", "2")).toEqual([]);
-    expect(bench.applied(2, "3")).toEqual(["reply 1 result 1,result 2,result 3"]);
+    for (const { proposal } of bench.consensus.proposed)
+      expect(proposal.kind === "propose" && proposal.value.byteLength).toBeLessThanOrEqual(512 * 1024);
+    bench.decide();
+    bench.decide();
+    expect(bench.applied(2, "1", "2")).toEqual([]);
+    expect(bench.applied(3, "3")).toEqual(["reply 1 result 1,result 2,result 3"]);
   });
 
   it("puts at most so many commands into a decree", () => {
     const bench = new Bench();
+    bench.reign();
     bench.consensus.window = 0;
-    bench.lead("a");
     for (let token = 0; token < 3; token++) bench.submit(token, ...Array.from({ length: 1_000 }, () => ""));
     bench.consensus.window = 5;
     bench.submit(9, "");
-    expect(bench.consensus.proposed.map((value) => decodeDecree(value).commands.length)).toEqual([COMMANDS_MAX, 953]);
+    expect(bench.decrees.map((decree) => decree.split(",").length)).toEqual([COMMANDS_MAX, 953]);
   });
 
   it("deposed: what is in flight is unknown, what waits was never proposed, what is decided is answered", () => {
     const bench = new Bench();
-    bench.lead("a");
+    bench.reign();
     bench.submit(1, "decided");
     bench.submit(2, "in flight");
     bench.submit(3, "next", "too");
     bench.submit(4, "waits");
-    bench.decide(1);
+    bench.decide();
     bench.submit(5, "waits too");
     expect(bench.lead("b")).toEqual([
       "reply 2 unknown",
@@ -169,38 +82,39 @@ describe("ReplicatedLog", () => {
       "reply 5 notLeader b",
       "leader b",
     ]);
-    expect(bench.applied(1, "yes")).toEqual(["reply 1 result yes"]);
+    expect(bench.applied(2, "yes")).toEqual(["reply 1 result yes"]);
   });
 
   it("deposed: a decree decided later under the number of its own is nobody's answer", () => {
     const bench = new Bench();
-    bench.lead("a");
+    bench.reign();
     bench.submit(1, "mine");
-    bench.lead(undefined);
+    expect(bench.lead(undefined)).toEqual(["reply 1 unknown", "leader -"]);
     bench.lead("a");
-    expect(bench.hear({ kind: "decided", number: 1, value: new Uint8Array(0) })).toEqual(["apply 1 +0 "]);
-    expect(bench.applied(1)).toEqual([]);
+    expect(bench.hear({ kind: "decided", number: 2, value: new Uint8Array(0) })).toEqual(["apply 2 +0 "]);
+    expect(bench.applied(2)).toEqual([]);
   });
 
   it("is busy beyond what may wait, and is not when some of it has gone", () => {
-    const bench = new Bench(200);
+    const bench = new Bench({ waitingBytesMax: 200 });
+    bench.reign();
     bench.consensus.window = 0;
-    bench.lead("a");
     bench.submit(1, "x".repeat(100));
     expect(bench.submit(2, "x".repeat(100))).toEqual(["reply 2 busy"]);
     bench.consensus.window = 1;
     expect(bench.submit(3, "y")).toEqual([]);
-    bench.decide(1);
+    bench.decide();
     expect(bench.submit(4, "x".repeat(100))).toEqual([]);
   });
 
-  it("refuses a command that is too large, and takes the others of its submission", () => {
+  it("refuses a command that is too large or of a kind it does not know, and takes the others of its submission", () => {
     const bench = new Bench();
-    bench.lead("a");
-    const large = { ...command("read"), payload: new Uint8Array(COMMAND_BYTES_MAX + 1) };
-    bench.input({ kind: "submit", token: 1, commands: [large, command("read", "x")] });
-    bench.decide(1);
-    expect(bench.applied(1, "X")).toEqual(["reply 1 refused too-large,result X"]);
+    bench.reign();
+    const large = { ...command("idempotent"), payload: new Uint8Array(COMMAND_BYTES_MAX + 1) };
+    const commands = [large, command("idempotent", "x"), command("unsupported")];
+    bench.input({ kind: "submit", token: 1, commands });
+    bench.decide();
+    expect(bench.applied(2, "X")).toEqual(["reply 1 refused too-large,result X,refused malformed"]);
   });
 
   it("answers an empty submission at once", () => {
@@ -211,7 +125,7 @@ describe("ReplicatedLog", () => {
     const bench = new Bench();
     bench.consensus.window = 100;
     bench.nowMs = 50_000;
-    bench.lead("a");
+    bench.reign();
     for (const passMs of [0, 10, 0.6, 0.6, 5_000, 1]) {
       bench.nowMs += passMs;
       bench.submit(bench.nowMs, "x");
@@ -221,7 +135,7 @@ describe("ReplicatedLog", () => {
     bench.nowMs += 700;
     bench.lead("b");
     bench.nowMs += 700;
-    bench.lead("a");
+    bench.reign();
     bench.nowMs += 3;
     bench.submit(1, "y");
     expect(bench.decrees.at(-1)).toBe("+3 y");
@@ -233,6 +147,116 @@ describe("ReplicatedLog", () => {
     expect(bench.log.status.undecodable).toBe(1);
   });
 
+  it("says in its first decree who votes, and at once", () => {
+    const bench = new Bench();
+    bench.lead("a");
+    expect(bench.decrees).toEqual(["+0 "]);
+    expect(bench.decide()).toEqual(["apply 1 +0  [a+b+c]"]);
+    bench.submit(1, "x");
+    expect(bench.decide()).toEqual(["apply 2 +0 x"]);
+    bench.lead("b");
+    bench.consensus.window = 0;
+    bench.lead("a");
+    bench.submit(2, "y");
+    bench.consensus.window = 1;
+    bench.submit(3, "z");
+    expect(bench.decide()).toEqual(["apply 3 +0 y,z [a+b+c]"]);
+  });
+
+  it("does not hold what a snapshot made void: own decrees within it are unknown, those after it are answered", () => {
+    const bench = new Bench();
+    bench.reign();
+    bench.submit(1, "x");
+    bench.submit(2, "y");
+    bench.decide();
+    bench.decide();
+    const membership = createMembership(["a", "b", "c"]);
+    expect(bench.input({ kind: "install", number: 2, membership })).toEqual(["reply 1 unknown"]);
+    expect(bench.applied(3, "Y")).toEqual(["reply 2 result Y"]);
+  });
+
+  /** Decides on a reconfiguration with `a` in it: the leader is to be elected anew. */
+  const between = (): Bench => {
+    const bench = new Bench();
+    bench.reign();
+    bench.consensus.status = { ...bench.consensus.status, progress: new Map([["b", 1]]) };
+    const payload = encodeReconfigure({ remove: "c" });
+    bench.input({ kind: "submit", token: 100, commands: [{ ...command("reconfigure"), payload }] });
+    bench.hear(bench.consensus.confirmed(1));
+    bench.submit(101, "waits");
+    bench.endLegislature();
+    return bench;
+  };
+
+  it("between two legislatures: commands wait for the next, for a while", () => {
+    const bench = between();
+    expect([bench.submit(1, "too"), bench.read(2, "r")]).toEqual([[], []]);
+    bench.lead("a");
+    expect(bench.decrees).toEqual(["+0 waits,too"]);
+    expect(bench.consensus.confirming.length).toBe(1);
+    expect(bench.input({ kind: "timer", name: "log/grace", random: 0 }), "too late to matter").toEqual([]);
+    const late = between();
+    expect(late.input({ kind: "timer", name: "log/grace", random: 0 })).toEqual(["reply 101 notLeader -"]);
+    expect(late.submit(1, "x")).toEqual(["reply 1 notLeader -"]);
+  });
+
+  it("between two legislatures: another is elected", () => {
+    const bench = between();
+    expect(bench.lead("b")).toEqual(["reply 101 notLeader b", "leader b"]);
+    expect(bench.applied(2).map((each) => each.slice(0, 16))).toEqual(["reply 100 result"]);
+  });
+
+  it("decided in the very step that ends its reign: its own is answered, another's under its number is not", () => {
+    const bench = new Bench();
+    bench.reign();
+    bench.submit(1, "x");
+    bench.submit(2, "y");
+    const [own, lost] = [bench.consensus.decided(), bench.consensus.decided()];
+    const other = { ...lost, value: own.value };
+    const copy = { ...own, value: own.value.slice() };
+    bench.consensus.status = { ...bench.consensus.status, leader: "b", role: "follower" };
+    expect(bench.hear({ kind: "leader", leader: "b" }, copy, other)).toEqual([
+      "apply 2 +0 x",
+      "reply 2 unknown",
+      "apply 3 +0 x",
+      "leader b",
+    ]);
+    expect(bench.applied(2, "X")).toEqual(["reply 1 result X"]);
+    expect(bench.applied(3, "X")).toEqual([]);
+  });
+
+  it("a decree of the same commands by another member is not its own: two clients never share a session", () => {
+    const bench = new Bench();
+    bench.reign();
+    bench.input({ kind: "submit", token: 1, commands: [command("register")] });
+    const { value, ...own } = bench.consensus.decided();
+    const foreign = encodeDecree({ ...decodeDecree(value), proposer: "b" });
+    bench.consensus.status = { ...bench.consensus.status, leader: "b", role: "follower" };
+    expect(bench.hear({ ...own, value: foreign }, { kind: "leader", leader: "b" })[0]).toBe("reply 1 unknown");
+  });
+
+  it("a candidate that has not led takes nothing", () => {
+    const bench = new Bench();
+    bench.lead("b");
+    bench.lead(undefined, "candidate");
+    expect(bench.submit(1, "x")).toEqual(["reply 1 notLeader -"]);
+  });
+
+  it("takes up from a snapshot below what it had applied, as a repair in place does", () => {
+    const bench = new Bench();
+    bench.reign();
+    bench.submit(1, "x");
+    const decided = bench.consensus.decided();
+    bench.hear(decided);
+    bench.applied(2, "X");
+    const membership = createMembership(["a", "b", "c"]);
+    bench.input({ kind: "install", number: 1, membership });
+    bench.read(2, "r");
+    expect(bench.hear(bench.consensus.confirmed(2))).toEqual([]);
+    expect(bench.hear(decided)).toEqual(["apply 2 +0 x"]);
+    expect(bench.applied(2, "X")).toEqual(["query 2 r"]);
+  });
+
   it("hands on what is the driver's", () => {
     const bench = new Bench();
     const outputs: ConsensusOutput[] = [
@@ -240,7 +264,19 @@ describe("ReplicatedLog", () => {
       { kind: "send", to: "all", bytes: bytes("m"), afterPersist: true },
       { kind: "read", token: 1, seqs: [1] },
       { kind: "timer", name: "any", atMs: 5 },
+      { kind: "trimmed", beforeSeq: 2, afterPersist: true },
+      { kind: "behind", from: "b" },
     ];
-    expect(bench.hear(...outputs)).toEqual(["persist", "send", "read", "timer"]);
+    expect(bench.hear(...outputs)).toEqual(outputs.map(({ kind }) => kind));
+  });
+
+  it("between two legislatures that another has made: what it had in flight is unknown when it leads again", () => {
+    const bench = new Bench();
+    bench.reign();
+    bench.submit(1, "lost");
+    const membership = createMembership(["a", "b"], 2);
+    bench.consensus.status = { ...bench.consensus.status, membership, leader: undefined, role: "follower" };
+    expect(bench.hear({ kind: "leader", leader: undefined })).toEqual(["timer", "leader -"]);
+    expect(bench.lead("a")).toEqual(["reply 1 unknown", "leader a"]);
   });
 });

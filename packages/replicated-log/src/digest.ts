@@ -1,0 +1,134 @@
+import type { View } from "./transaction.ts";
+
+/** Number of the last decree applied, and log time. */
+export const POSITION_KEY = "~position";
+/** Digest of the state. */
+export const DIGEST_KEY = "~digest";
+/** Present while the state is being replaced by that of a peer: it is not to be used. */
+export const INSTALLING_KEY = "~installing";
+
+/** These are about the state, not of it; the digest leaves them out. */
+const LEFT_OUT: ReadonlySet<string> = new Set([POSITION_KEY, DIGEST_KEY, INSTALLING_KEY]);
+
+/** The two hashes of an entry, 32 bits each. */
+export interface Lanes {
+  low: number;
+  high: number;
+}
+
+/**
+ * Hashes `bytes` into `lanes`, which hold the seeds. The low one is MurmurHash3 (x86, 32 bits; Austin Appleby, public
+ * domain), the high one a cheaper rotate-and-multiply over the same words, so that they fail in different places.
+ */
+export function hash(bytes: Uint8Array, lanes: Lanes): void {
+  let { low, high } = lanes;
+  const { length } = bytes;
+  const whole = length & ~3;
+  for (let at = 0; at < whole; at += 4) {
+    const word =
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24);
+    low ^= scramble(word);
+    low = (Math.imul((low << 13) | (low >>> 19), 5) + 0xe6546b64) | 0;
+    high ^= word;
+    high = Math.imul((high << 11) | (high >>> 21), 0x9e3779b1);
+  }
+  let tail = 0;
+  for (let at = length - 1; at >= whole; at--) tail = (tail << 8) | (bytes[at] as number);
+  if (whole < length) {
+    low ^= scramble(tail);
+    high = Math.imul(high ^ tail, 0x9e3779b1);
+  }
+  lanes.low = finish(low ^ length);
+  lanes.high = finish(high ^ length);
+}
+
+/** Makes the seeds of a value's hashes from its key. */
+function seed(key: string, lanes: Lanes): void {
+  let low = 0x811c9dc5;
+  let high = 0x9747b28c;
+  for (let at = 0; at < key.length; at++) {
+    const code = key.charCodeAt(at);
+    low = Math.imul(low ^ code, 0x01000193);
+    high = Math.imul((high << 5) | (high >>> 27), 0x85ebca6b) ^ code;
+  }
+  lanes.low = finish(low ^ key.length);
+  lanes.high = finish(high ^ key.length);
+}
+
+function scramble(word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51);
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+}
+
+function finish(mixing: number): number {
+  let mixed = Math.imul(mixing ^ (mixing >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return mixed ^ (mixed >>> 16);
+}
+
+const NOTHING: Lanes = { low: 0, high: 0 };
+
+/**
+ * A sum over all entries, in two lanes modulo 2^32: the same whatever the order in which they came to be, and cheap to keep
+ * up to date. Tells accidents apart, not forgeries.
+ */
+export class StateDigest {
+  #low = 0;
+  #high = 0;
+  readonly #lanes: Lanes = { low: 0, high: 0 };
+
+  /** What {@link toString} gave; throws a `RangeError` on anything else. */
+  static parse(text: string): StateDigest {
+    if (!/^[0-9a-f]{16}$/.test(text))
+      throw new RangeError(`${JSON.stringify(text)} is no digest: 16 hexadecimal digits`);
+    const digest = new StateDigest();
+    digest.#high = Number.parseInt(text.slice(0, 8), 16) | 0;
+    digest.#low = Number.parseInt(text.slice(8), 16) | 0;
+    return digest;
+  }
+
+  /** An entry has come. Those that the digest leaves out change nothing. */
+  add(key: string, value: Uint8Array): void {
+    const { low, high } = this.#hash(key, value);
+    this.#low = (this.#low + low) | 0;
+    this.#high = (this.#high + high) | 0;
+  }
+
+  /** An entry that was added has gone. */
+  remove(key: string, value: Uint8Array): void {
+    const { low, high } = this.#hash(key, value);
+    this.#low = (this.#low - low) | 0;
+    this.#high = (this.#high - high) | 0;
+  }
+
+  #hash(key: string, value: Uint8Array): Lanes {
+    if (LEFT_OUT.has(key)) return NOTHING;
+    seed(key, this.#lanes);
+    hash(value, this.#lanes);
+    return this.#lanes;
+  }
+
+  /** 16 hexadecimal digits. */
+  toString(): string {
+    return hex(this.#high) + hex(this.#low);
+  }
+}
+
+const hex = (lane: number): string => (lane >>> 0).toString(16).padStart(8, "0");
+
+const PIECE_ENTRIES = 256;
+
+/** The digest of a state by looking at all of it. Takes long: for tools, tests and doubts. */
+export function digestOf(view: View): string {
+  const digest = new StateDigest();
+  for (let from = ""; ; ) {
+    const piece = view.range({ from, to: "\x7f", limit: PIECE_ENTRIES });
+    for (const [key, value] of piece) digest.add(key, value);
+    const last = piece.at(-1);
+    if (last === undefined) return digest.toString();
+    from = `${last[0]} `;
+  }
+}
