@@ -2,12 +2,14 @@ import type { MemberId } from "@halon/consensus";
 import {
   type CallOutcome,
   decodeReply,
+  encodeReconfigure,
   encodeSubmit,
   LogClient,
   type LogClientConfig,
   type LogClientInput,
   type LogClientOutput,
   LogCodecError,
+  type Reconfigure,
 } from "@halon/replicated-log";
 import { type Cancel, type Clock, Driver, type DriverOutput, type Random } from "@halon/runtime";
 import type { Replicator, UpdateOptions } from "./replicator.ts";
@@ -58,7 +60,16 @@ export class LogReplicator implements Replicator {
     return this.#call("read", payload, done);
   }
 
-  /** Tells whom to ask, and whom first. */
+  queryStale(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
+    return this.#call("stale", payload, done);
+  }
+
+  /** Changes who is a member. The result, when there is one, is for `decodeReconfigured`. */
+  reconfigure(change: Reconfigure, done: (outcome: CallOutcome) => void): Cancel {
+    return this.#call("reconfigure", encodeReconfigure(change), done);
+  }
+
+  /** Tells whom to ask, and whom first. To be told of every new leader that the caller learns of. */
   follow(members: readonly MemberId[], leader?: MemberId): void {
     this.#driver.complete({ kind: "members", members, leader });
   }
@@ -68,7 +79,11 @@ export class LogReplicator implements Replicator {
     this.#done.clear();
   }
 
-  #call(command: "update" | "idempotent" | "read", payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
+  #call(
+    command: (LogClientInput & { readonly kind: "call" })["command"],
+    payload: Uint8Array,
+    done: (outcome: CallOutcome) => void,
+  ): Cancel {
     const token = ++this.#token;
     this.#done.set(token, done);
     if (!this.#driver.submit({ kind: "call", token, command, payload })) {

@@ -3,6 +3,7 @@ import {
   type CallOutcome,
   type Command,
   ELAPSED_MS_MAX,
+  type Outcome,
   refuseTooLarge,
   type StateMachine,
 } from "@halon/replicated-log";
@@ -30,23 +31,30 @@ export class MemoryReplicator implements Replicator {
   }
 
   update(payload: Uint8Array, _options: UpdateOptions, done: (outcome: CallOutcome) => void): Cancel {
-    return this.#call("idempotent", payload, done);
+    return this.#later(payload, done, () => this.#apply(payload));
   }
 
   query(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
-    return this.#call("read", payload, done);
+    return this.#later(payload, done, () => this.#applier.answer(payload));
   }
 
-  #call(kind: Command["kind"], payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
+  queryStale(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
+    return this.query(payload, done);
+  }
+
+  #later(payload: Uint8Array, done: (outcome: CallOutcome) => void, call: () => Outcome | undefined): Cancel {
     const { clock } = this.#ports;
     return clock.at(clock.nowMs(), () => {
-      const refusal = refuseTooLarge(payload);
-      if (refusal !== undefined) return done(refusal);
-      const elapsedMs = Math.min(ELAPSED_MS_MAX, Math.floor(clock.nowMs() - this.#decidedAtMs));
-      this.#decidedAtMs = elapsedMs === ELAPSED_MS_MAX ? clock.nowMs() : this.#decidedAtMs + elapsedMs;
-      const command: Command = { kind, session: 0, seq: 0, lowest: 0, payload };
-      const [outcome] = this.#applier.apply(this.#applier.applied + 1, { elapsedMs, commands: [command] });
+      const outcome = refuseTooLarge(payload) ?? call();
       if (outcome?.kind === "result" || outcome?.kind === "refused") done(outcome);
     });
+  }
+
+  #apply(payload: Uint8Array): Outcome | undefined {
+    const nowMs = this.#ports.clock.nowMs();
+    const elapsedMs = Math.min(ELAPSED_MS_MAX, Math.floor(nowMs - this.#decidedAtMs));
+    this.#decidedAtMs = elapsedMs === ELAPSED_MS_MAX ? nowMs : this.#decidedAtMs + elapsedMs;
+    const command: Command = { kind: "idempotent", session: 0, seq: 0, lowest: 0, payload };
+    return this.#applier.apply(this.#applier.applied + 1, { elapsedMs, commands: [command] })[0];
   }
 }

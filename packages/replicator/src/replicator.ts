@@ -16,4 +16,9 @@ export interface Replicator {
   update(payload: Uint8Array, options: UpdateOptions, done: (outcome: CallOutcome) => void): Cancel;
   /** Reads the state as of some time between call and answer: linearizable. */
   query(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel;
+  /**
+   * Reads the state as some replica has it: of the past, perhaps, and two in a row may go back in time. Cheap, and answered
+   * also while there is no majority.
+   */
+  queryStale(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel;
 }

@@ -1,26 +1,57 @@
-import { createMembership, type MemberId } from "@halon/consensus";
+import { createMembership, type MemberId, memberName } from "@halon/consensus";
 import { Paxos } from "@halon/paxos";
 import type { StateMachine } from "@halon/replicated-log";
-import { LogMember, LogReplicator } from "@halon/replicator";
+import { LogMember, type LogMemberNotice, type LogMemberOptions, LogReplicator } from "@halon/replicator";
+import type { Store } from "@halon/runtime";
 import { type Instance, type ProcessPorts, type SimulatedProcess, World } from "@halon/simulation";
 
 const MEMBERS: readonly MemberId[] = ["a", "b", "c"];
 
-/** One member in a process of its own. */
-class MemberProcess implements Instance {
-  readonly member: LogMember;
+export interface GroupOptions extends Pick<LogMemberOptions, "snapshotBytes" | "digestEvery"> {
+  /** Started besides the founders, without knowing the group. */
+  readonly joiners?: readonly MemberId[];
+  readonly cacheBytesMax?: number;
+  /** Messages that never leave. */
+  readonly loses?: (bytes: Uint8Array) => boolean;
+}
 
-  constructor(self: MemberId, machine: StateMachine, { clock, random, transport, ...ports }: ProcessPorts) {
+export type Notice = LogMemberNotice & { readonly member: MemberId };
+
+/** One member in a process of its own. */
+export class MemberProcess implements Instance {
+  readonly member: LogMember;
+  readonly store: Store;
+
+  constructor(
+    self: MemberId,
+    machine: StateMachine,
+    { joiners, cacheBytesMax, loses, ...options }: GroupOptions,
+    notices: Notice[],
+    { clock, random, transport, ...ports }: ProcessPorts,
+  ) {
     const journal = ports.openJournal("log", self);
-    const store = ports.openStore("state", self);
-    const send = (to: MemberId | "all", bytes: Uint8Array): void => transport.publish(`to.${to}.${self}`, bytes);
-    const consensus = new Paxos({ group: "g", self, membership: createMembership(MEMBERS) });
-    this.member = new LogMember({ self, consensus, machine }, { clock, random, journal, store, send });
-    for (const to of [self, "all"])
+    this.store = ports.openStore("state", self);
+    const name = memberName(self);
+    const send = (to: MemberId | "all", bytes: Uint8Array): void => {
+      if (loses?.(bytes) !== true) transport.publish(`to.${memberName(to)}.${name}`, bytes);
+    };
+    const consensus = new Paxos({ group: "g", self, ...(cacheBytesMax !== undefined && { cacheBytesMax }) });
+    this.member = new LogMember(
+      {
+        self,
+        consensus,
+        machine,
+        ...options,
+        ...(joiners?.includes(self) ? {} : { founding: createMembership(MEMBERS) }),
+        onNotice: (notice) => notices.push({ member: self, ...notice }),
+      },
+      { clock, random, journal, store: this.store, send },
+    );
+    for (const to of [name, "all"])
       transport.subscribe(`to.${to}.*`, {}, ({ subject, payload }) =>
         this.member.receive(subject.slice(subject.lastIndexOf(".") + 1), payload),
       );
-    transport.subscribe(`submit.${self}`, {}, ({ payload, respond }) =>
+    transport.subscribe(`submit.${name}`, {}, ({ payload, respond }) =>
       this.member.submit(payload, (reply) => respond?.(reply)),
     );
     this.member.start();
@@ -33,14 +64,20 @@ class MemberProcess implements Instance {
 
 /** Three members and a client of them, in virtual time. */
 export class SimulatedGroup {
-  readonly world = new World({ seed: 1, replay: "npx vitest run --project unit packages/replicator" });
+  readonly world: World;
   readonly members: readonly SimulatedProcess<MemberProcess>[];
   readonly replicator: LogReplicator;
+  readonly notices: Notice[] = [];
 
-  constructor(machine: StateMachine) {
-    const { world } = this;
-    this.members = MEMBERS.map((self) =>
-      world.spawn(self, "member", (ports) => new MemberProcess(self, machine, ports)),
+  constructor(machine: StateMachine, options: GroupOptions = {}, seed = 1) {
+    const world = new World({ seed, replay: "npx vitest run --project unit packages/replicator" });
+    this.world = world;
+    this.members = [...MEMBERS, ...(options.joiners ?? [])].map((self) =>
+      world.spawn(
+        memberName(self),
+        "member",
+        (ports) => new MemberProcess(self, machine, options, this.notices, ports),
+      ),
     );
     const client = world.spawn("client", "app", ({ clock, random, transport }) => {
       const replicator = new LogReplicator(
@@ -49,7 +86,7 @@ export class SimulatedGroup {
           clock,
           random,
           request: (to, submission, timeoutMs, done) => {
-            transport.request(`submit.${to}`, submission, timeoutMs, (outcome) =>
+            transport.request(`submit.${memberName(to)}`, submission, timeoutMs, (outcome) =>
               done(outcome.kind === "reply" ? outcome.payload : undefined),
             );
           },
@@ -67,6 +104,12 @@ export class SimulatedGroup {
       transport.publish(subject, payload);
       return { stop: () => undefined };
     });
+  }
+
+  member(at: number): LogMember {
+    const member = this.members[at]?.instance?.member;
+    if (member === undefined) throw new Error(`member ${at} is down`);
+    return member;
   }
 
   get leader(): SimulatedProcess<MemberProcess> | undefined {

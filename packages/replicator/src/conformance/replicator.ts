@@ -40,9 +40,17 @@ class Caller {
     return say(outcome);
   }
 
-  async query(payload: Uint8Array): Promise<string> {
+  query(payload: Uint8Array): Promise<string> {
+    return this.#read((done) => this.#group.replicator.query(payload, done));
+  }
+
+  queryStale(payload: Uint8Array): Promise<string> {
+    return this.#read((done) => this.#group.replicator.queryStale(payload, done));
+  }
+
+  async #read(ask: (done: (outcome: CallOutcome) => void) => void): Promise<string> {
     let outcome: CallOutcome | undefined;
-    this.#group.replicator.query(payload, (each) => {
+    ask((each) => {
       outcome = each;
     });
     await this.#group.until(() => outcome !== undefined);
@@ -70,6 +78,7 @@ export function replicatorConformance({ describe, it, expect }: SuiteApi, harnes
     });
   describe("replicator conformance", () => {
     answering(check);
+    reading(check);
     calling(check);
     refusing(check);
   });
@@ -104,6 +113,68 @@ function answering(check: Check): void {
     await caller.query(bytesOf("x"));
     expect(await caller.log()).toBe("");
   });
+}
+
+function reading(check: Check): void {
+  check("a query sees every update that was answered before it was made", async (_group, caller, expect) => {
+    const applied: string[] = [];
+    for (let at = 1; at <= 20; at++) {
+      applied.push(`u${at}`);
+      await caller.update(`u${at}`, at % 2 === 0);
+      expect(await caller.log()).toBe(applied.join(","));
+    }
+  });
+
+  check("queries made while updates go on see ever more of them, in order", async (group, _caller, expect) => {
+    const { replicator, until } = group;
+    const seen: string[] = [];
+    let answered = 0;
+    const next = (): void => {
+      replicator.query(bytesOf("log"), (outcome) => {
+        seen.push(say(outcome));
+        if (answered < 50) next();
+      });
+    };
+    for (let at = 0; at < 50; at++) replicator.update(bytesOf(`u${at}`), {}, () => answered++);
+    next();
+    await until(() => answered === 50 && seen.at(-1)?.split(",").length === 50);
+    for (const [at, log] of seen.entries()) expect(log.startsWith(seen[at - 1] ?? "")).toBe(true);
+  });
+
+  check("a stale query sees a state that there was, and in the end the newest", async (group, caller, expect) => {
+    const states = [""];
+    for (let at = 1; at <= 10; at++) {
+      await caller.update(`u${at}`);
+      states.push([...(states.at(-1) ? [states.at(-1)] : []), `u${at}`].join(","));
+      const seen = await caller.queryStale(bytesOf("log"));
+      expect(states.includes(seen), seen).toBe(true);
+    }
+    let last = "";
+    for (let calls = 0; last !== states.at(-1); ) {
+      if (calls === 0)
+        group.replicator.queryStale(bytesOf("log"), (outcome) => {
+          last = say(outcome);
+          calls = 0;
+        });
+      calls = 1;
+      await group.until(() => calls === 0);
+    }
+  });
+
+  check(
+    "a stale query changes nothing, is refused like any other, and can be cancelled",
+    async (group, caller, expect) => {
+      const { replicator, until } = group;
+      const got: string[] = [];
+      const large = new Uint8Array(COMMAND_BYTES_MAX + 1);
+      replicator.queryStale(large, (outcome) => got.push(say(outcome)));
+      replicator.queryStale(bytesOf("cancelled"), () => got.push("cancelled"))();
+      await until(() => got.length > 0);
+      expect(await caller.queryStale(bytesOf("x"))).toBe("x");
+      expect(await caller.log()).toBe("");
+      expect(got).toEqual(["refused too-large"]);
+    },
+  );
 }
 
 function calling(check: Check): void {

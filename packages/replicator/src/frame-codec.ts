@@ -1,0 +1,206 @@
+import { isMemberId } from "@halon/consensus";
+import { KEY_CHARS_MAX, VALUE_BYTES_MAX } from "@halon/runtime";
+import {
+  END,
+  type Frame,
+  type FrameBody,
+  type InstallProgress,
+  type SnapshotEntry,
+  type SnapshotReply,
+  type SnapshotReplyBody,
+  type SnapshotRequest,
+} from "./frame.ts";
+import { halon } from "./gen/replicator.js";
+
+const wire = halon.replicator.v1;
+
+/** Bytes that no member of this version says. `message` says where they end to make sense. */
+export class FrameCodecError extends Error {
+  override readonly name = "FrameCodecError";
+}
+
+type Long = NonNullable<halon.replicator.v1.IStateDigest["number"]>;
+
+/** The generated types ask for Long; its encoder takes any safe integer. */
+const toWire = (value: number): Long => value as unknown as Long;
+
+function fromWire(value: Long | null | undefined, field: string): number {
+  // A plain number for a field that is absent. What is above 2^53 is no safe integer when rounded, either.
+  const number = typeof value === "object" ? (value?.toNumber() ?? 0) : Number(value ?? 0);
+  if (!Number.isSafeInteger(number)) throw new FrameCodecError(`${field} is ${String(value)}: above 2^53`);
+  return number;
+}
+
+const NO_BYTES = new Uint8Array(0);
+const DIGEST_BYTES = 32;
+const OTHERS_MAX = 32;
+
+function check(isRight: boolean, complaint: () => string): void {
+  if (!isRight) throw new FrameCodecError(complaint());
+}
+
+function bound(text: string | null | undefined, field: string): string {
+  const key = text ?? "";
+  const isBound = key.length <= KEY_CHARS_MAX + 1 && /^[\x20-\x7f]*$/.test(key);
+  check(isBound && (key === END || !key.includes(END)), () => `${field} ${JSON.stringify(key)} is no end of a range`);
+  return key;
+}
+
+function sha256(bytes: Uint8Array | null | undefined): Uint8Array {
+  const digest = bytes ?? NO_BYTES;
+  check(digest.length === DIGEST_BYTES, () => `digest of ${digest.length} bytes: SHA-256 has ${DIGEST_BYTES}`);
+  return digest;
+}
+
+const requestToWire = (request: SnapshotRequest): halon.replicator.v1.ISnapshotRequest => ({
+  ...request,
+  decree: toWire(request.decree),
+  atLeast: toWire(request.atLeast),
+  offset: toWire(request.offset),
+});
+
+function requestFromWire(request: halon.replicator.v1.ISnapshotRequest): SnapshotRequest {
+  const from = bound(request.from, "from");
+  const to = bound(request.to, "to");
+  check(from < to, () => `range from ${JSON.stringify(from)} to ${JSON.stringify(to)} is empty`);
+  return {
+    decree: fromWire(request.decree, "decree"),
+    atLeast: fromWire(request.atLeast, "atLeast"),
+    from,
+    to,
+    digest: sha256(request.digest),
+    offset: fromWire(request.offset, "offset"),
+  };
+}
+
+function replyBodyToWire(body: SnapshotReplyBody): halon.replicator.v1.ISnapshotReply {
+  switch (body.kind) {
+    case "opened":
+      return { opened: {} };
+    case "same":
+      return { same: { digest: body.digest } };
+    case "entries":
+      return { entries: { entries: body.entries.map(([key, value]) => ({ key, value })) } };
+    case "part": {
+      const { key, bytes } = body;
+      return { part: { key, bytes, bytesCount: toWire(body.bytesCount), offset: toWire(body.offset) } };
+    }
+    case "unable":
+      return { unable: { why: body.why, others: [...body.others] } };
+    default:
+      return body satisfies never;
+  }
+}
+
+/** Entries in order, within the range: what can be written as it is. */
+function entriesFromWire(
+  { entries }: halon.replicator.v1.SnapshotReply.IEntries,
+  from: string,
+  to: string,
+): readonly SnapshotEntry[] {
+  let least = from;
+  return (entries ?? []).map(({ key, value }): SnapshotEntry => {
+    const name = bound(key, "key");
+    const isNext = name !== "" && name.length <= KEY_CHARS_MAX && name >= least && name < to;
+    check(isNext, () => `key ${JSON.stringify(name)} is out of order, or of its range`);
+    check((value?.length ?? 0) <= VALUE_BYTES_MAX, () => `value of ${value?.length} bytes: at most ${VALUE_BYTES_MAX}`);
+    least = `${name} `;
+    return [name, value ?? NO_BYTES];
+  });
+}
+
+function partFromWire(part: halon.replicator.v1.SnapshotReply.IPart, from: string, to: string): SnapshotReplyBody {
+  const key = bound(part.key, "key");
+  const bytesCount = fromWire(part.bytesCount, "part.bytesCount");
+  const offset = fromWire(part.offset, "part.offset");
+  const bytes = part.bytes ?? NO_BYTES;
+  check(
+    key !== "" && key.length <= KEY_CHARS_MAX && key >= from && key < to,
+    () => `key ${JSON.stringify(key)} is out of its range`,
+  );
+  const fits = bytes.length > 0 && offset + bytes.length <= bytesCount && bytesCount <= VALUE_BYTES_MAX;
+  check(fits, () => `part of ${bytes.length} bytes at ${offset} of ${bytesCount}`);
+  return { kind: "part", key, bytesCount, offset, bytes };
+}
+
+function replyFromWire(reply: halon.replicator.v1.ISnapshotReply): SnapshotReply {
+  const { opened, same, entries, part, unable } = reply;
+  const decree = fromWire(reply.decree, "decree");
+  const from = bound(reply.from, "from");
+  const to = bound(reply.to, "to");
+  const about = (body: SnapshotReplyBody): SnapshotReply => ({ decree, from, to, body });
+  if (opened) return about({ kind: "opened" });
+  if (unable) {
+    const others = (unable.others ?? []).filter(isMemberId).slice(0, OTHERS_MAX);
+    return about({ kind: "unable", why: unable.why ?? "", others });
+  }
+  check(from < to, () => `range from ${JSON.stringify(from)} to ${JSON.stringify(to)} is empty`);
+  if (same) return about({ kind: "same", digest: sha256(same.digest) });
+  if (entries) return about({ kind: "entries", entries: entriesFromWire(entries, from, to) });
+  if (part) return about(partFromWire(part, from, to));
+  throw new FrameCodecError("a snapshot reply of a kind that this version does not know");
+}
+
+function bodyToWire(body: FrameBody): halon.replicator.v1.IFrame {
+  switch (body.kind) {
+    case "consensus":
+      return { consensus: body.bytes };
+    case "digest":
+      return { digest: { number: toWire(body.number), digest: body.digest } };
+    case "snapshotRequest":
+      return { snapshotRequest: requestToWire(body.request) };
+    case "snapshotReply": {
+      const { decree, from, to } = body.reply;
+      return { snapshotReply: { decree: toWire(decree), from, to, ...replyBodyToWire(body.reply.body) } };
+    }
+    default:
+      return body satisfies never;
+  }
+}
+
+function bodyFromWire({ consensus, digest, snapshotRequest, snapshotReply }: halon.replicator.v1.IFrame): FrameBody {
+  // Most are these. An empty message of the consensus is none, and its core's to refuse.
+  if (consensus) return { kind: "consensus", bytes: consensus };
+  if (digest) {
+    const text = digest.digest ?? "";
+    check(/^[0-9a-f]{16}$/.test(text), () => `${JSON.stringify(text)} is no digest of a state`);
+    return { kind: "digest", number: fromWire(digest.number, "number"), digest: text };
+  }
+  if (snapshotRequest) return { kind: "snapshotRequest", request: requestFromWire(snapshotRequest) };
+  if (snapshotReply) return { kind: "snapshotReply", reply: replyFromWire(snapshotReply) };
+  throw new FrameCodecError("a frame of a kind that this version does not know");
+}
+
+export const encodeFrame = ({ from, body }: Frame): Uint8Array =>
+  wire.Frame.encode({ from, ...bodyToWire(body) }).finish();
+
+function decodeWith<T>(what: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (cause) {
+    throw new FrameCodecError(`undecodable ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Byte fields are views on `bytes`. Throws {@link FrameCodecError}. */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  const frame = decodeWith("frame", () => wire.Frame.decode(bytes));
+  const from = frame.from ?? "";
+  check(isMemberId(from), () => `a frame from ${JSON.stringify(from)}: no member is named so`);
+  return { from, body: bodyFromWire(frame) };
+}
+
+export const encodeProgress = ({ peer, decree, next }: InstallProgress): Uint8Array =>
+  wire.Installing.encode({ peer, decree: toWire(decree), next }).finish();
+
+/** What cannot be read is a beginning: all ranges are compared again. */
+export function decodeProgress(bytes: Uint8Array): InstallProgress {
+  try {
+    const { peer, decree, next } = wire.Installing.decode(bytes);
+    return { peer: peer ?? "", decree: fromWire(decree, "decree"), next: bound(next, "next") };
+  } catch {
+    return { peer: "", decree: 0, next: "" };
+  }
+}

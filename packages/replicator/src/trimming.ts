@@ -1,0 +1,83 @@
+import { fraction, type Journal, type Random, type Store } from "@halon/runtime";
+
+/** Bytes that a journal grows by, at most, before older decrees that are applied are dropped from it. */
+export const SNAPSHOT_BYTES_DEFAULT = 64 * 1024 * 1024;
+
+export interface TrimmingPorts {
+  readonly journal: Pick<Journal, "bytesCount">;
+  readonly store: Pick<Store, "flush">;
+  readonly random: Random;
+  /** Decrees up to `through` are applied, durably. */
+  readonly trim: (through: number) => void;
+}
+
+/**
+ * Bounds the journal: each time it has grown by half to three quarters of the given size, the applied state is made durable, and the decrees that
+ * were applied the time before are dropped. So at least what came since then is kept for members that are a little behind, and
+ * the journal stays below one and a half times the size, and what is given back in pieces.
+ */
+export class Trimming {
+  readonly #ports: TrimmingPorts;
+  readonly #snapshotBytes: number;
+  /** The least that the journal has held since the last time: space is given back bit by bit. 0 in a new life. */
+  #leastBytes = 0;
+  #growthBytesMax: number;
+  #isUnderWay = false;
+  /** Applied when the journal was last seen to have grown. */
+  #mark = 0;
+  /** Dropped up to here. */
+  #through = 0;
+  #count = 0;
+
+  constructor(snapshotBytes: number, ports: TrimmingPorts) {
+    this.#ports = ports;
+    this.#snapshotBytes = snapshotBytes;
+    this.#growthBytesMax = this.#drawGrowth();
+  }
+
+  /** Times that decrees were dropped. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** A decree was applied. */
+  onApplied(applied: number): void {
+    const { bytesCount } = this.#ports.journal;
+    this.#leastBytes = Math.min(this.#leastBytes, bytesCount);
+    if (bytesCount - this.#leastBytes < this.#growthBytesMax) return;
+    const through = this.#mark;
+    this.#mark = applied;
+    this.#startOver();
+    this.trimNow(through);
+  }
+
+  /** Whatever the growth: space is short. Nothing, when it is under way already, or was done. */
+  trimNow(through: number): void {
+    if (this.#isUnderWay || through <= this.#through) return;
+    this.#isUnderWay = true;
+    this.#through = through;
+    this.#ports.store.flush(() => this.#ports.trim(through));
+  }
+
+  /** The journal was told. */
+  onTrimmed(): void {
+    this.#isUnderWay = false;
+    this.#count++;
+    this.#startOver();
+  }
+
+  /** The state was replaced: what was asked before may never be answered. */
+  reset(): void {
+    this.#isUnderWay = false;
+  }
+
+  #startOver(): void {
+    this.#leastBytes = this.#ports.journal.bytesCount;
+    this.#growthBytesMax = this.#drawGrowth();
+  }
+
+  /** Members of a group grow alike: they had better not all drop the same decrees at the same moment. */
+  #drawGrowth(): number {
+    return (this.#snapshotBytes * (3 - fraction(this.#ports.random))) / 4;
+  }
+}
