@@ -91,7 +91,7 @@ describe("docs/defaults.md", () => {
     const lease = given("leaseMs", "recovery-supervisor");
     expect(part("leaseMs", "its lease, stretched")).toBe(Math.ceil((lease * (1 + drift)) / (1 - drift)));
     expect(part("staggerMs", "turns of supervisors")).toBe(2 * given("staggerMs"));
-    expect(part("electionMs", "a new leader, which")).toBe(1.5 * given("electionMs"));
+    expect(part("electionMs", "a new leader, which")).toBe(1.25 * given("electionMs"));
     expect(part("requestTimeoutMs", "the client waits")).toBe(given("requestTimeoutMs"));
     expect(part("RECONNECT_LAST_MS", "opened again |")).toBe(given("RECONNECT_LAST_MS"));
   });
@@ -115,7 +115,7 @@ describe("times and limits fit together", () => {
     expect(given("leaseMs", "coordinator")).toBeGreaterThanOrEqual(3 * given("renewMs"));
     // A renewal that waits for a new leader comes in time.
     expect(given("leaseMs", "coordinator")).toBeGreaterThan(
-      1.5 * given("electionMs") + given("BACKOFF_MS_MAX", "log-client"),
+      1.25 * given("electionMs") + given("BACKOFF_MS_MAX", "client-call"),
     );
   });
 

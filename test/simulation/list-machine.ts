@@ -7,7 +7,7 @@ export type ListInput =
   | { readonly op: "append"; readonly key: string; readonly element: string }
   /** Answers `ok`. */
   | { readonly op: "replace"; readonly key: string; readonly element: string }
-  /** Replaces the list if it is the one given; answers `ok` or `no`. */
+  /** Replaces the list if it is the one given; answers `ok`, or `no` and the list. */
   | { readonly op: "swap"; readonly key: string; readonly element: string; readonly expected: string }
   /** Answers the list. */
   | { readonly op: "read"; readonly key: string };
@@ -19,6 +19,12 @@ const bytesOf = (text: string): Uint8Array => textEncoder.encode(text);
 export const textOf = (bytes: Uint8Array): string => textDecoder.decode(bytes);
 export const encodeInput = (input: ListInput): Uint8Array => bytesOf(JSON.stringify(input));
 
+const NO = "no ";
+
+/** The list that an answer shows; empty when it shows none. */
+export const shownBy = (answer: string): string =>
+  answer === "ok" ? "" : answer.startsWith(NO) ? answer.slice(NO.length) : answer;
+
 /** The list after an operation, and the answer. Elements are joined by blanks. */
 function operate(list: string, input: ListInput): { readonly list: string; readonly answer: string } {
   switch (input.op) {
@@ -29,7 +35,7 @@ function operate(list: string, input: ListInput): { readonly list: string; reado
     case "replace":
       return { list: input.element, answer: "ok" };
     case "swap":
-      return list === input.expected ? { list: input.element, answer: "ok" } : { list, answer: "no" };
+      return list === input.expected ? { list: input.element, answer: "ok" } : { list, answer: `${NO}${list}` };
     case "read":
       return { list, answer: list };
     default:

@@ -1,10 +1,9 @@
-import type { MemberId } from "@halon/consensus";
 import type { CallOutcome } from "@halon/replicated-log";
 import { LogReplicator } from "@halon/replicator";
 import { fraction } from "@halon/runtime";
 import type { Instance, ProcessPorts } from "@halon/simulation";
-import type { History } from "./history.ts";
-import { encodeInput, type ListInput, textOf } from "./list-machine.ts";
+import type { ListHistory } from "./list-history.ts";
+import { encodeInput, type ListInput, shownBy, textOf } from "./list-machine.ts";
 import { submitSubject } from "./log-station.ts";
 
 /** Long enough for a change of leader, short enough that a call may end unknown. */
@@ -14,15 +13,15 @@ const CALL_TIMEOUT_MS = 3_000;
 export class LogProcessClient implements Instance {
   readonly replicator: LogReplicator;
   readonly #ports: ProcessPorts;
-  readonly #history: History;
+  readonly #history: ListHistory;
   #waiting = 0;
 
-  constructor(members: readonly MemberId[], history: History, ports: ProcessPorts) {
+  constructor(stations: readonly string[], history: ListHistory, ports: ProcessPorts) {
     this.#ports = ports;
     this.#history = history;
     const { clock, random, transport } = ports;
     this.replicator = new LogReplicator(
-      { members },
+      { members: stations },
       {
         clock,
         random,
@@ -71,6 +70,12 @@ export class LogProcessClient implements Instance {
     });
   }
 
+  /** Reads what some station has; of the past, perhaps, and so no part of the history. */
+  readStale(key: string): void {
+    const { trace } = this.#ports;
+    this.replicator.queryStale(encodeInput({ op: "read", key }), (outcome) => trace(`stale ${key}: ${outcome.kind}`));
+  }
+
   stop(): void {
     this.replicator.stop();
   }
@@ -82,7 +87,10 @@ export interface Habits {
   readonly everyMs: number;
 }
 
-/** Calls by chance, whether or not the last one was answered, for as long as `isOpen`. */
+/** More calls of one client at a time would make a history too hard to judge: each that overlaps doubles the search. */
+const CALLS_MAX = 8;
+
+/** Calls by chance, whether or not the last ones were answered, for as long as `isOpen`. */
 export function keepCalling(
   client: LogProcessClient,
   { keys, everyMs }: Habits,
@@ -93,17 +101,19 @@ export function keepCalling(
   const last = new Map<string, string>();
   const one = (): void => {
     if (!isOpen()) return;
+    clock.at(clock.nowMs() + fraction(random) * 2 * everyMs, one);
+    if (client.waiting >= CALLS_MAX) return;
     const key = keys[random.u32() % keys.length] as string;
     const element = client.newElement();
     const dice = random.u32() % 10;
     const note = (answer: string | undefined): void => {
-      if (answer !== undefined && answer !== "ok" && answer !== "no") last.set(key, answer);
+      if (answer !== undefined) last.set(key, shownBy(answer));
     };
     if (dice < 4) client.call({ op: "append", key, element }, note);
     else if (dice < 5) client.call({ op: "replace", key, element });
     else if (dice < 6) client.call({ op: "swap", key, element, expected: last.get(key) ?? "" });
-    else client.call({ op: "read", key }, note);
-    clock.at(clock.nowMs() + fraction(random) * 2 * everyMs, one);
+    else if (dice < 9) client.call({ op: "read", key }, note);
+    else client.readStale(key);
   };
   clock.at(clock.nowMs(), one);
 }

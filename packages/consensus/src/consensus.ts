@@ -111,11 +111,11 @@ export interface ConsensusStatus {
  * One member's part in agreeing on a sequence of decrees; sans-IO.
  *
  * Promised: *agreement* (no two members deliver different values under one number), *validity* (only proposed values,
- * or the empty one), *integrity* (each number once, in order), *order* (of two decrees that one leader proposed in one
- * reign, the later is never decided without the earlier), under loss, duplication, delay and reordering of messages and
- * crash and restart of members, as long as what is durable stays so; and *fresh reads* (`confirmed` names a number not
+ * or the empty one), *integrity* (each number once, in order), under loss, duplication, delay and reordering of messages
+ * and crash and restart of members, as long as what is durable stays so; and *fresh reads* (`confirmed` names a number not
  * below any decided anywhere before), if clocks keep within {@link CLOCK_RATE_ERROR_MAX}. Delivered decrees go on while
- * a quorum of members lives and can talk.
+ * a quorum of members lives and can talk. Not promised: that of two values in flight when a leader falls the later is not
+ * decided without the earlier; who needs that order waits for the earlier one.
  */
 export interface Consensus {
   step(input: ConsensusInput, nowMs: number): readonly ConsensusOutput[];

@@ -64,7 +64,7 @@ const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
 
 /**
  * Phase 2b. Accepts are contiguous: one whose predecessor is neither held in the same ballot nor known to be chosen waits
- * for it. So of two decrees of one reign the later is never chosen without the earlier, and nothing behind a stop sign.
+ * for it. So nothing is chosen behind a stop sign in its legislature, and a quorum tells of no decree without one before it.
  */
 export function onAccept(turn: Turn, from: MemberId, message: MessageOf<"accept">): void {
   const { state } = turn;

@@ -1,18 +1,9 @@
+import { PaxosCodecError } from "./codec-error.ts";
 import { halon } from "./gen/paxos.js";
 import type { Entry, PaxosMessage } from "./message.ts";
-import {
-  ballotFromWire,
-  ballotToWire,
-  contentFromWire,
-  contentToWire,
-  decodeWith,
-  fromWire,
-  PaxosCodecError,
-  toWire,
-} from "./wire.ts";
+import { ballotFromWire, ballotToWire, contentFromWire, contentToWire, decodeWith, fromWire, toWire } from "./wire.ts";
 
 export { decodeRecord, encodeRecord } from "./record-codec.ts";
-export { PaxosCodecError } from "./wire.ts";
 
 const wire = halon.paxos.v1;
 type Wire = halon.paxos.v1.Message;

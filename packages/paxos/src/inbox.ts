@@ -1,7 +1,8 @@
 import type { Ballot, MemberId } from "@halon/consensus";
 import { onAccept, onPrepare, onProbe } from "./acceptor.ts";
 import { maybeLead, onGreeted, onPrepareOk, onProbeOk, onRefused } from "./candidate.ts";
-import { type Addressed, decodeMessage, PaxosCodecError } from "./codec.ts";
+import { type Addressed, decodeMessage } from "./codec.ts";
+import { PaxosCodecError } from "./codec-error.ts";
 import { onAcceptOk } from "./leader.ts";
 import { lack, noteAhead, noteChosen, onLearnReply, onLearnRequest, onLearnTrimmed } from "./learner.ts";
 import { onHeartbeat, onHeartbeatOk } from "./lease.ts";
@@ -47,6 +48,7 @@ const ballotOf = (message: PaxosMessage): Ballot | undefined =>
 function take(turn: Turn, from: MemberId, addressed: Addressed): void {
   const { state } = turn;
   const { message, legislature } = addressed;
+  if (state.lacking !== undefined && legislature > 0 && from !== state.config.self) state.lacking = { from };
   switch (message.kind) {
     case "learnRequest":
       return onLearnRequest(turn, from, message);

@@ -119,7 +119,8 @@ export function onLearnTimer(turn: Turn, random: number): void {
   if (state.role.kind === "leader" && state.lacking === undefined) return;
   const others = (membershipOf(state)?.members ?? []).filter((member) => member !== state.config.self);
   const target = others[Math.floor(random * others.length)];
-  if (state.lacking !== undefined) lack(turn, target);
+  // Those who were members may all be gone; who was heard last is there.
+  if (state.lacking !== undefined) lack(turn, state.lacking.from === undefined || random < 0.5 ? target : undefined);
   else if (target !== undefined && state.table.chosen < state.knownChosen) askToLearn(turn, target);
 }
 

@@ -1,3 +1,4 @@
+import { PaxosCodecError } from "./codec-error.ts";
 import { halon } from "./gen/paxos.js";
 import type { PaxosRecord } from "./message.ts";
 import {
@@ -8,7 +9,6 @@ import {
   decodeWith,
   fromWire,
   membershipFromWire,
-  PaxosCodecError,
   toWire,
 } from "./wire.ts";
 

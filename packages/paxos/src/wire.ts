@@ -1,11 +1,7 @@
 import { type Ballot, createMembership, type MemberId, type Membership, MembershipError } from "@halon/consensus";
+import { PaxosCodecError } from "./codec-error.ts";
 import type { halon } from "./gen/paxos.js";
 import type { Content } from "./message.ts";
-
-/** Bytes that are no message or record of ours. `message` says where it ends to make sense. */
-export class PaxosCodecError extends Error {
-  override readonly name = "PaxosCodecError";
-}
 
 type Long = NonNullable<halon.paxos.v1.IBallot["round"]>;
 

@@ -212,11 +212,23 @@ export class LogMember {
         this.#trimming.onTrimmed();
         return;
       case "behind":
+        if (this.#maybeTakeOwnState()) return;
         if (this.#phase === "serving") this.#notice({ kind: "behind", from: output.from });
         return this.#install([...this.#peers(), output.from], 1);
       default:
         output satisfies never;
     }
+  }
+
+  /**
+   * What was applied was decided, also where the last life had no time to note that in the journal: no peer is needed for
+   * it, and none may have it any more.
+   */
+  #maybeTakeOwnState(): boolean {
+    const { applied, membership } = this.#state;
+    if (this.#phase !== "serving" || membership === undefined || applied <= this.#log.status.chosen) return false;
+    this.#driver.complete({ kind: "install", number: applied, membership });
+    return true;
   }
 
   #send(to: MemberId | "all", bytes: Uint8Array): void {

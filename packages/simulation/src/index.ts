@@ -1,6 +1,9 @@
 export * from "./chance.ts";
 export * from "./faults.ts";
+export * from "./faults-disk.ts";
+export { CLOCK_DRIFT_MAX } from "./faults-process.ts";
 export type { Files } from "./files.ts";
+export * from "./history.ts";
 export * from "./invariant.ts";
 export * from "./linearizability.ts";
 export type { Machine, MachineOptions } from "./machine.ts";

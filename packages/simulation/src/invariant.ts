@@ -7,6 +7,8 @@ export interface Invariant {
   readonly citation: string;
   /** `step`: after each step of the world, so it must be cheap. `end`: once, when the run is over. */
   readonly when?: "step" | "end";
+  /** How much was looked at so far: decrees compared, leases seen; for the report. */
+  readonly checks?: number;
   /** What is wrong; undefined when nothing is. */
   check(): string | undefined;
 }

@@ -1,6 +1,9 @@
 import { assert } from "@halon/runtime";
 
-/** One call of one client. `calledAt` and `endedAt` are places in one order of all events, not times. */
+/**
+ * One call of one client. `calledAt` and `endedAt` are places in one order of all events: numbers of them, or times by one
+ * clock, where events of one time count as concurrent.
+ */
 export interface Operation<Input, Output> {
   readonly input: Input;
   /** Undefined when the caller does not know: it may have happened at any place after the call, or never. */
@@ -67,17 +70,39 @@ export function partition<Input, Output>(
   return parts;
 }
 
+/** Whether all operations can be explained, each key by itself; the first key that cannot, or is too hard. */
+export type HistoryVerdict<Operation> =
+  | { readonly kind: "linearizable"; readonly operations: number }
+  | (Exclude<LinearizabilityVerdict<Operation>, { kind: "linearizable" }> & {
+      readonly key: string;
+      readonly operations: number;
+    });
+
+/** {@link checkLinearizable} for operations that each touch one key only: each key by itself, which is sound and fast. */
+export function checkHistory<State, Input, Output>(
+  model: SequentialModel<State, Input, Output>,
+  operations: readonly Operation<Input, Output>[],
+  keyOf: (input: Input) => string,
+  statesMax = STATES_MAX_DEFAULT,
+): HistoryVerdict<Operation<Input, Output>> {
+  for (const [key, part] of partition(operations, keyOf)) {
+    const verdict = checkLinearizable(model, part, statesMax);
+    if (verdict.kind !== "linearizable") return { ...verdict, key, operations: part.length };
+  }
+  return { kind: "linearizable", operations: operations.length };
+}
+
 /** Events in order as a doubly linked list after a head, so that operations can be taken out and put back. */
 function link<Input, Output>(operations: readonly Operation<Input, Output>[]): Event {
   const points = operations.flatMap(({ calledAt, endedAt, output }, operation) => {
-    assert(output === undefined || endedAt > calledAt, `operation ${operation} ends at ${endedAt}, before its call`);
+    assert(output === undefined || endedAt >= calledAt, `operation ${operation} ends at ${endedAt}, before its call`);
     const call = { at: calledAt, operation, isCall: true };
     return output === undefined ? [call] : [call, { at: endedAt, operation, isCall: false }];
   });
   const head: Event = { operation: -1, isCall: false, match: undefined, next: undefined } as unknown as Event;
   const calls = new Map<number, Event>();
   let last = head;
-  for (const { operation, isCall } of points.sort((a, b) => a.at - b.at)) {
+  for (const { operation, isCall } of points.sort((a, b) => a.at - b.at || Number(b.isCall) - Number(a.isCall))) {
     const event: Event = { operation, isCall, match: undefined, previous: last, next: undefined };
     last.next = event;
     last = event;
@@ -98,6 +123,39 @@ function relink(event: Event): void {
   if (event.next !== undefined) event.next.previous = event;
 }
 
+/**
+ * A set of operations as bits, in the order of their calls: what is taken is mostly all up to some place and a few
+ * beyond, so that its key is short.
+ */
+class TakenSet {
+  readonly #words: Uint32Array;
+  /** All words before this one are full. */
+  #low = 0;
+  /** All words from this one on are empty. */
+  #high = 0;
+
+  constructor(count: number) {
+    this.#words = new Uint32Array(Math.ceil(count / 32));
+  }
+
+  flip(operation: number): void {
+    const words = this.#words;
+    const at = operation >> 5;
+    words[at] = (words[at] as number) ^ (1 << (operation & 31));
+    this.#low = Math.min(this.#low, at);
+    while (words[this.#low] === 0xffffffff) this.#low++;
+    this.#high = Math.max(this.#high, at + 1);
+    while (this.#high > 0 && words[this.#high - 1] === 0) this.#high--;
+  }
+
+  /** Equal for equal sets, and for no others. */
+  get key(): string {
+    let key = `${this.#low}`;
+    for (let at = this.#low; at < this.#high; at++) key += `,${this.#words[at]}`;
+    return key;
+  }
+}
+
 class Search<State, Input, Output> {
   readonly #model: SequentialModel<State, Input, Output>;
   readonly #operations: readonly Operation<Input, Output>[];
@@ -106,8 +164,8 @@ class Search<State, Input, Output> {
   /** The order so far, with the state before each, and the one after the last. */
   readonly #order: { readonly call: Event; readonly before: State }[] = [];
   #state: State;
-  /** Which operations are in the order: one bit each. */
-  readonly #taken: Uint32Array;
+  /** Which operations are in the order. */
+  readonly #taken: TakenSet;
   readonly #visited = new Set<string>();
   /** Operations with an output that are not in the order yet. */
   #missing: number;
@@ -120,11 +178,11 @@ class Search<State, Input, Output> {
     statesMax: number,
   ) {
     this.#model = model;
-    this.#operations = operations;
+    this.#operations = operations.toSorted((a, b) => a.calledAt - b.calledAt);
     this.#statesMax = statesMax;
-    this.#head = link(operations);
+    this.#head = link(this.#operations);
     this.#state = model.initial;
-    this.#taken = new Uint32Array(Math.ceil(operations.length / 32));
+    this.#taken = new TakenSet(operations.length);
     this.#missing = operations.filter(({ output }) => output !== undefined).length;
   }
 
@@ -151,10 +209,10 @@ class Search<State, Input, Output> {
     const { input, output } = this.#operations[call.operation] as Operation<Input, Output>;
     const after = this.#model.step(this.#state, input, output);
     if (after === undefined) return false;
-    this.#flip(call.operation);
-    const key = `${this.#taken.join(",")}/${this.#model.keyOf(after)}`;
+    this.#taken.flip(call.operation);
+    const key = `${this.#taken.key}/${this.#model.keyOf(after)}`;
     if (this.#visited.has(key)) {
-      this.#flip(call.operation);
+      this.#taken.flip(call.operation);
       return false;
     }
     this.#visited.add(key);
@@ -170,16 +228,11 @@ class Search<State, Input, Output> {
 
   #giveBack(call: Event, before: State): void {
     this.#state = before;
-    this.#flip(call.operation);
+    this.#taken.flip(call.operation);
     relink(call);
     if (call.match === undefined) return;
     this.#missing++;
     relink(call.match);
-  }
-
-  #flip(operation: number): void {
-    const at = operation >> 5;
-    this.#taken[at] = (this.#taken[at] as number) ^ (1 << (operation & 31));
   }
 
   #noteStuck(event: Event | undefined): void {

@@ -1,7 +1,9 @@
 import { MemoryDisk } from "@halon/journal-memory";
+import type { Clock } from "@halon/runtime";
 import { MemoryStoreDisk } from "@halon/store-memory";
 import type { Chance } from "./chance.ts";
 import { FileDisk } from "./files.ts";
+import { MachineClock } from "./machine-clock.ts";
 
 export interface MachineOptions {
   /** Milliseconds of its clock per millisecond of the world. */
@@ -18,30 +20,51 @@ const ORIGIN_MS_MAX = 1_000_000;
 /** What is there whether or not processes run: a clock and disks. */
 export class Machine {
   readonly name: string;
-  readonly clockRate: number;
-  readonly originMs: number;
+  readonly clock: MachineClock;
   readonly #chance: Chance;
   readonly #flushMsMax: number;
   readonly #journals = new Map<string, MemoryDisk>();
   readonly #stores = new Map<string, MemoryStoreDisk>();
   readonly #files = new Map<string, FileDisk>();
+  readonly #truncated = new Set<string>();
   /** Factor on the time of each flush: a disk in trouble. */
   diskSlowness = 1;
+  #isDiskFull = false;
 
-  constructor(name: string, chance: Chance, options: MachineOptions = {}) {
+  constructor(name: string, world: Clock, chance: Chance, options: MachineOptions = {}) {
     this.name = name;
     this.#chance = chance;
-    this.clockRate = options.clockRate ?? 1;
     this.#flushMsMax = options.flushMsMax ?? FLUSH_MS_MAX_DEFAULT;
-    this.originMs = chance.between(0, ORIGIN_MS_MAX);
+    this.clock = new MachineClock(world, options.clockRate ?? 1, chance.between(0, ORIGIN_MS_MAX));
   }
 
   /** How long the next flush takes. */
   readonly flushMs = (): number => this.#chance.latency(FLUSH_MS_MIN, this.#flushMsMax) * this.diskSlowness;
 
+  get isDiskFull(): boolean {
+    return this.#isDiskFull;
+  }
+
+  /** While it is full no journal of this machine can flush: one that tries fails with `io`, and what it held is lost. */
+  set isDiskFull(isFull: boolean) {
+    this.#isDiskFull = isFull;
+    for (const disk of this.#journals.values()) disk.isFull = isFull;
+  }
+
   /** The disk of the journal of that name; a new one the first time. */
   journalDisk(name: string): MemoryDisk {
-    return known(this.#journals, name, () => new MemoryDisk());
+    const disk = known(this.#journals, name, () => new MemoryDisk());
+    disk.isFull = this.#isDiskFull;
+    return disk;
+  }
+
+  /** A file of the journal of that name ends in the middle: it can never be opened again. */
+  truncateJournal(name: string): void {
+    this.#truncated.add(name);
+  }
+
+  isTruncated(name: string): boolean {
+    return this.#truncated.has(name);
   }
 
   storeDisk(name: string): MemoryStoreDisk {
@@ -58,6 +81,7 @@ export class Machine {
     for (const disk of this.#journals.values()) disk.wipe();
     for (const disk of this.#stores.values()) disk.wipe();
     for (const disk of this.#files.values()) disk.wipe();
+    this.#truncated.clear();
   }
 }
 

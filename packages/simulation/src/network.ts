@@ -25,13 +25,13 @@ const NO_COPY: readonly number[] = [];
 
 /**
  * The network between machines. Every fault returns what ends it, and ends only itself: two cuts of one link must both be
- * ended before it works again; of several weathers the latest counts.
+ * ended before it works again; of several weathers the latest that says something of a matter counts in it.
  */
 export class SimulatedNetwork {
   readonly #chance: Chance;
   /** Invariant: counts are positive. */
   readonly #cuts = new Map<string, number>();
-  #weathers: { readonly weather: Weather; readonly link: string | undefined }[] = [];
+  #weathers: { readonly weather: Partial<Weather>; readonly link: string | undefined }[] = [];
   readonly #machines = new Map<string, string>();
 
   constructor(chance: Chance) {
@@ -39,8 +39,9 @@ export class SimulatedNetwork {
   }
 
   /** Changes the weather everywhere, or on the links from one machine to another. */
-  setWeather(weather: Weather, link?: { readonly from: string; readonly to: string }): Cancel {
-    assert(weather.delayMsMin >= 0 && weather.delayMsMax >= weather.delayMsMin, "delays: 0 <= min <= max");
+  setWeather(weather: Partial<Weather>, link?: { readonly from: string; readonly to: string }): Cancel {
+    const { delayMsMin, delayMsMax } = { ...CALM, ...weather };
+    assert(delayMsMin >= 0 && delayMsMax >= delayMsMin, "delays: 0 <= min <= max");
     const entry = { weather, link: link && linkOf(link.from, link.to) };
     this.#weathers.push(entry);
     return () => {
@@ -100,7 +101,10 @@ export class SimulatedNetwork {
   }
 
   #weatherOn(link: string): Weather {
-    return this.#weathers.findLast((each) => each.link === undefined || each.link === link)?.weather ?? CALM;
+    let weather = CALM;
+    for (const each of this.#weathers)
+      if (each.link === undefined || each.link === link) weather = { ...weather, ...each.weather };
+    return weather;
   }
 
   #machine(process: string): string {

@@ -1,5 +1,13 @@
 import { openJournalMemory } from "@halon/journal-memory";
-import type { Clock, Journal, Random, Store, Transport } from "@halon/runtime";
+import {
+  type Cancel,
+  type Clock,
+  type Journal,
+  JournalError,
+  type Random,
+  type Store,
+  type Transport,
+} from "@halon/runtime";
 import { openStoreMemory } from "@halon/store-memory";
 import type { Chance } from "./chance.ts";
 import type { Files } from "./files.ts";
@@ -45,6 +53,8 @@ export interface ProcessWorld {
   killTransport(id: string): void;
 }
 
+/** Trimming keeps so many records together, as a real journal does: what is before the needed one is mostly still there. */
+const SEGMENT_RECORDS = 8;
 /** Records under way to the disk of which a crash may keep some. */
 const KEPT_MAX = 4;
 
@@ -60,6 +70,8 @@ export class SimulatedProcess<T extends Instance = Instance> {
   #life: Life | undefined;
   #instance: T | undefined;
   #lives = 0;
+  #restartAfterMs: number | undefined;
+  #restart: Cancel | undefined;
   /** What the present life has open: how each ends when the process dies, and when it stops in order. */
   #open: { readonly crash: () => void; readonly close: () => void }[] = [];
 
@@ -92,9 +104,23 @@ export class SimulatedProcess<T extends Instance = Instance> {
     this.#onExit.push(listener);
   }
 
+  /** Whenever it has exited by itself, it is started again after so long in the world's time. */
+  supervise(afterMs: number): void {
+    this.#restartAfterMs = afterMs;
+  }
+
+  /** It is not started again for now, as its machine is gone with whoever would. True if it would have been. */
+  forgoRestart(): boolean {
+    const isDue = this.#restart !== undefined;
+    this.#restart?.();
+    this.#restart = undefined;
+    return isDue;
+  }
+
   /** Starts it; nothing happens when it is up already. */
   start(): void {
     if (this.#life !== undefined) return;
+    this.forgoRestart();
     this.#lives++;
     const life = new Life();
     this.#life = life;
@@ -144,6 +170,13 @@ export class SimulatedProcess<T extends Instance = Instance> {
     clock.at(clock.nowMs(), () => life.drain());
   }
 
+  #exit(why: string): void {
+    this.kill(`exits: ${why}`);
+    const { clock } = this.#world;
+    if (this.#restartAfterMs !== undefined)
+      this.#restart = clock.at(clock.nowMs() + this.#restartAfterMs, () => this.start());
+  }
+
   #end(): void {
     this.#life?.end();
     this.#life = undefined;
@@ -159,7 +192,7 @@ export class SimulatedProcess<T extends Instance = Instance> {
   #ports(life: Life): ProcessPorts {
     const { machine, id } = this;
     const { clock: world } = this.#world;
-    const clock = new ProcessClock({ world, life, rate: machine.clockRate, originMs: machine.originMs });
+    const clock = new ProcessClock(machine.clock, life);
     const files = machine.fileDisk(this.name);
     this.#open.push({
       crash: () => files.crash(this.#chance.below(files.waiting + 1)),
@@ -177,7 +210,7 @@ export class SimulatedProcess<T extends Instance = Instance> {
       trace: (what) => this.#world.trace(id, what),
       exit: (why) => {
         world.at(world.nowMs(), () => {
-          if (this.#life === life) this.kill(`exits: ${why}`);
+          if (this.#life === life) this.#exit(why);
         });
       },
     };
@@ -194,9 +227,13 @@ export class SimulatedProcess<T extends Instance = Instance> {
   }
 
   #openJournal(clock: Clock, name: string, identity: string): Journal {
-    const disk = this.machine.journalDisk(name);
+    const { machine } = this;
+    if (machine.isTruncated(name))
+      throw new JournalError("damaged", `journal ${name} ends in the middle of a file: rejoin with a new incarnation`);
+    const disk = machine.journalDisk(name);
     const mode = disk.used ? "existing" : "create";
-    const journal = openJournalMemory({ disk, clock, flushMs: this.machine.flushMs, mode, identity });
+    const segmentRecords = SEGMENT_RECORDS;
+    const journal = openJournalMemory({ disk, clock, flushMs: machine.flushMs, mode, identity, segmentRecords });
     this.#open.push({ crash: () => disk.crash(this.#chance.below(KEPT_MAX + 1)), close: () => void journal.close() });
     return journal;
   }

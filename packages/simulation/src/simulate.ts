@@ -43,8 +43,13 @@ export interface RunReport {
   /** Equal for equal runs, and for no others. */
   readonly hash: string;
   readonly virtualMs: number;
-  readonly faults: number;
+  /** Which kinds of fault the run had drawn, and how much of them. */
+  readonly swarm: string;
+  /** Strikes of each kind that has struck. */
+  readonly faults: Readonly<Record<string, number>>;
   readonly operations: number;
+  /** Of each invariant, how much it has looked at. */
+  readonly checks: Readonly<Record<string, number>>;
 }
 
 export interface Simulation {
@@ -69,17 +74,18 @@ function complete(world: World, run: ModelRun): RunReport {
   world.runFor(run.safetyMs);
   storm.end();
   run.calm();
-  try {
-    world.until(() => run.isConverged(), run.livenessMs, "the system is whole again");
-  } catch (error) {
-    world.note(`lacking: ${run.lacking()}`);
-    throw error;
-  }
+  world.until(
+    () => run.isConverged(),
+    run.livenessMs,
+    () => `the system is whole again; it is not: ${run.lacking()}`,
+  );
   world.finish();
   return {
     hash: world.trace.hash,
     virtualMs: world.nowMs,
-    faults: storm.struck,
+    swarm: storm.describe(),
+    faults: Object.fromEntries(storm.struck),
     operations: run.operations,
+    checks: Object.fromEntries(world.invariants.map(({ name, checks = 1 }) => [name, checks])),
   };
 }

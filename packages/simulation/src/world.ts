@@ -84,7 +84,7 @@ export class World {
       return found;
     }
     assert(!name.includes("/"), `machine ${name}: a name without "/"`);
-    const machine = new Machine(name, this.chance.fork(`machine ${name}`), options);
+    const machine = new Machine(name, this.clock, this.chance.fork(`machine ${name}`), options);
     this.#machines.set(name, machine);
     return machine;
   }
@@ -103,9 +103,9 @@ export class World {
     this.trace.line(this.nowMs, who, what);
   }
 
-  /** All processes of a machine die, as by a power cut. Returns those that were up. */
+  /** All processes of a machine die, as by a power cut. Returns those that were up, or about to be. */
   killMachine(name: string): readonly SimulatedProcess[] {
-    const up = this.#of(name).filter(({ state }) => state !== "down");
+    const up = this.#of(name).filter((process) => process.forgoRestart() || process.state !== "down");
     for (const process of up) process.kill("loses power");
     return up;
   }
@@ -137,6 +137,10 @@ export class World {
     this.bus.start();
   }
 
+  get invariants(): readonly Invariant[] {
+    return [...this.#stepInvariants, ...this.#endInvariants];
+  }
+
   addInvariant(invariant: Invariant): void {
     (invariant.when === "end" ? this.#endInvariants : this.#stepInvariants).push(invariant);
   }
@@ -161,10 +165,13 @@ export class World {
   }
 
   /** Runs until `condition` holds. Throws a {@link SimulationFailure} (`liveness`) when it does not within `withinMs`. */
-  until(condition: () => boolean, withinMs: number, what: string): void {
+  until(condition: () => boolean, withinMs: number, what: string | (() => string)): void {
     const deadlineMs = this.nowMs + withinMs;
-    while (!condition())
-      if (!this.step(deadlineMs)) throw this.failure("liveness", `not within ${withinMs} virtual ms: ${what}`);
+    while (!condition()) {
+      if (this.step(deadlineMs)) continue;
+      const missing = typeof what === "string" ? what : what();
+      throw this.failure("liveness", `not within ${withinMs} virtual ms: ${missing}`);
+    }
   }
 
   /** Checks all invariants, those for the end too. */
@@ -184,6 +191,15 @@ export class World {
     const transport = this.bus.open(id);
     if (this.#unplugged.has(machine)) this.bus.disconnect(id);
     return transport;
+  }
+
+  /** All processes of a machine that run are paused, as if its virtual machine was suspended: their clock is seen to jump. */
+  suspend(name: string): Cancel {
+    const running = this.#of(name).filter(({ state }) => state === "running");
+    for (const process of running) process.pause();
+    return () => {
+      for (const process of running) process.resume();
+    };
   }
 
   #of(machine: string): readonly SimulatedProcess[] {

@@ -1,4 +1,5 @@
-import { everyFault, type Model, Storm, simulate, Trace, timeline, World } from "@halon/simulation";
+import { JournalError } from "@halon/runtime";
+import { everyDamage, everyFault, type Model, Storm, simulate, Trace, timeline, World } from "@halon/simulation";
 import { describe, expect, it } from "vitest";
 
 /** Machines that greet each other for ever. */
@@ -19,9 +20,17 @@ const greeters: Model = {
       }),
     );
     const machines = ["m1", "m2", "m3"];
+    world.addInvariant({
+      name: "one by one",
+      citation: "the test",
+      check: () => undefined,
+      get checks() {
+        return greetings;
+      },
+    });
     return {
       columns: machines,
-      faults: everyFault({ processes, machines }),
+      faults: everyFault({ processes, machines }, [...machines, "m4"]),
       faultEveryMs: 300,
       faultLastsMsMax: 2_000,
       safetyMs: 10_000,
@@ -49,9 +58,12 @@ describe("simulate", () => {
 
   it("whatever faults struck, all of them end", () => {
     for (let seed = 1; seed <= 60; seed++) {
-      const { faults, operations } = run(seed);
-      expect(faults).toBeGreaterThan(5);
+      const { faults, operations, swarm, checks } = run(seed);
+      const struck = Object.values(faults).reduce((sum, count) => sum + count, 0);
+      expect(struck).toBeGreaterThan(2);
+      for (const kind of Object.keys(faults)) expect(swarm).toContain(`${kind} × `);
       expect(operations).toBeGreaterThan(100);
+      expect(checks).toEqual({ "one by one": operations });
     }
   });
 
@@ -68,12 +80,59 @@ describe("simulate", () => {
       expect(world.processes.map(({ state }) => state)).toEqual(["running", "running", "running"]);
       expect(world.brokerIsUp && !["m1", "m2", "m3"].some((from) => world.network.isCut(from, "m1"))).toBe(true);
       const lines = world.trace.lines.map(({ what }) => what);
-      for (const name of kinds) if (lines.includes(`${name} ends`)) struck.set(name, (struck.get(name) ?? 0) + 1);
+      for (const name of storm.struck.keys()) {
+        expect(lines).toContain(`${name} ends`);
+        struck.set(name, (struck.get(name) ?? 0) + 1);
+      }
     }
     for (const [name, runs] of struck) {
       expect(runs, name).toBeGreaterThan(10);
       expect(runs, name).toBeLessThan(60);
     }
+  });
+});
+
+describe("damage", () => {
+  const codes = (strike: (kind: ReturnType<typeof everyDamage>[number], world: World) => void): readonly string[] =>
+    everyDamage(() => []).map((_kind, at) => {
+      const world = new World({ seed: 7, replay: "" });
+      const opened: string[] = [];
+      const process = world.spawn("m1", "writer", ({ openJournal, exit }) => {
+        try {
+          const journal = openJournal("log", "me");
+          journal.onFailure((error) => exit(error.message));
+          for (let count = 0; count < 5; count++) journal.append(Uint8Array.of(1, 2, 3));
+          journal.flush();
+          opened.push("sound");
+        } catch (error) {
+          opened.push(error instanceof JournalError ? error.code : "thrown");
+        }
+        return { stop: () => undefined };
+      });
+      process.supervise(100);
+      world.runFor(50);
+      let struck = 0;
+      const kinds = everyDamage(() => [{ process, journal: "log", onStruck: () => struck++ }]);
+      const kind = kinds[at];
+      if (kind !== undefined) strike(kind, world);
+      return `${kind?.name} ${opened.join(" ")} ${struck}`;
+    });
+
+  it("of a journal is found when it is opened, for ever", () => {
+    const strikeTwice = (kind: ReturnType<typeof everyDamage>[number], world: World): void => {
+      const end = kind.strike(world, world.chance);
+      const [process] = world.processes;
+      if (kind.name === "fsync-error") process?.restart();
+      world.runFor(50);
+      end?.();
+      world.runFor(500);
+      process?.restart();
+    };
+    expect(codes(strikeTwice)).toEqual([
+      "bit-flip sound damaged damaged 1",
+      "truncation sound damaged damaged 1",
+      "fsync-error sound sound damaged damaged 1",
+    ]);
   });
 });
 

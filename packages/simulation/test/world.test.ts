@@ -2,6 +2,7 @@ import { VirtualClock } from "@halon/runtime";
 import { type Instance, type ProcessPorts, type SimulatedProcess, SimulationFailure, World } from "@halon/simulation";
 import { describe, expect, it } from "vitest";
 import { Life } from "../src/life.ts";
+import { MachineClock } from "../src/machine-clock.ts";
 import { ProcessClock } from "../src/process-clock.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -160,6 +161,63 @@ describe("processes", () => {
     expect(world.trace.lines.at(-1)?.what).toBe("exits: done");
   });
 
+  it("that exits by itself is started again if it is supervised, that is killed is not, nor while its machine is down", () => {
+    const { world, listener } = bench();
+    listener.supervise(100);
+    portsOf(listener).exit("done");
+    world.runFor(99);
+    expect(listener.state).toBe("down");
+    world.runFor(2);
+    expect([listener.state, listener.lives]).toEqual(["running", 2]);
+    listener.kill();
+    world.runFor(1_000);
+    expect(listener.state).toBe("down");
+    listener.start();
+    portsOf(listener).exit("done");
+    world.runFor(50);
+    expect(world.killMachine("m1")).toEqual([listener]);
+    world.runFor(1_000);
+    expect(listener.state).toBe("down");
+  });
+
+  it("of a suspended machine see the clock jump", () => {
+    const { world, heard, listener, speaker, say } = bench();
+    const { clock } = portsOf(listener);
+    const atMs = clock.nowMs();
+    clock.at(atMs + 10, () => heard.push(`alarm ${(clock.nowMs() - atMs).toFixed()}`));
+    const resume = world.suspend("m1");
+    say("before");
+    world.runFor(5_000);
+    expect([heard, speaker.state]).toEqual([[], "running"]);
+    resume();
+    world.runFor(0);
+    expect(heard).toEqual(["before", "alarm 5000"]);
+  });
+
+  it("a full disk fails the journal, and with room again all that was durable is there", () => {
+    const { world, listener } = bench();
+    const journal = portsOf(listener).openJournal("log", "me");
+    const failures: string[] = [];
+    journal.onFailure(({ code }) => failures.push(code));
+    journal.append(bytes("durable"));
+    journal.flush();
+    world.runFor(20);
+    listener.machine.isDiskFull = true;
+    journal.flush();
+    journal.append(bytes("lost"));
+    journal.flush();
+    journal.flush();
+    expect(failures).toEqual([]);
+    world.runFor(20);
+    expect([failures, journal.durableSeq]).toEqual([["io"], 1]);
+    expect(() => journal.append(bytes("more"))).toThrow(/takes nothing more/);
+    listener.stop();
+    listener.machine.isDiskFull = false;
+    listener.start();
+    const again = portsOf(listener).openJournal("log", "me");
+    expect(again.read(1, 1e6).map((each) => text(each.bytes))).toEqual(["durable"]);
+  });
+
   it("files survive a crash as a prefix of what was written", () => {
     for (let seed = 1; seed <= 40; seed++) {
       const { world, listener } = bench(seed);
@@ -218,10 +276,30 @@ describe("clocks", () => {
   });
 });
 
+describe("MachineClock", () => {
+  it("changes its rate without a jump, and alarms that wait come when they are due by it", () => {
+    const world = new VirtualClock();
+    const clock = new MachineClock(world, 1, 500);
+    const fired: string[] = [];
+    const note = (name: string) => () => fired.push(`${name} ${clock.nowMs().toFixed(3)} ${world.nowMs().toFixed(3)}`);
+    clock.at(600, note("slower"));
+    const cancel = clock.at(650, note("cancelled"));
+    world.runUntil(50);
+    clock.setRate(0.5);
+    expect(clock.nowMs()).toBe(550);
+    clock.at(700, note("faster"));
+    world.runUntil(200);
+    cancel();
+    clock.setRate(2);
+    world.runUntil(1_000);
+    expect(fired).toEqual(["slower 600.000 150.000", "faster 700.000 237.500"]);
+  });
+});
+
 describe("ProcessClock", () => {
   it("is never early, whatever rounding does", () => {
     const world = new VirtualClock();
-    const clock = new ProcessClock({ world, life: new Life(), rate: 1.05, originMs: 0 });
+    const clock = new ProcessClock(new MachineClock(world, 1.05, 0), new Life());
     let earliest = Number.POSITIVE_INFINITY;
     for (let dueMs = 0.1; dueMs < 1_000; dueMs += 0.217) {
       const mine = dueMs;
@@ -278,6 +356,20 @@ describe("the network", () => {
     say("once");
     world.runFor(70);
     expect(heard).toEqual(["twice", "twice", "once"]);
+  });
+
+  it("several weathers hold together as far as they do not speak of the same", () => {
+    const { world, heard, say } = bench();
+    const ends = [{ duplication: 1 }, { delayMsMin: 50, delayMsMax: 60 }].map((each) => world.network.setWeather(each));
+    say("late and twice");
+    world.runFor(49);
+    expect(heard).toEqual([]);
+    world.runFor(20);
+    expect(heard.length).toBe(2);
+    for (const end of ends) end();
+    say("once");
+    world.runFor(2);
+    expect(heard.length).toBe(3);
   });
 
   it("a machine without the broker knows it, processes started meanwhile too", () => {

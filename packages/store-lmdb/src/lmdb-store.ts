@@ -24,7 +24,7 @@ export interface LmdbStoreParts {
 }
 
 /** A batch that nobody waits for waits so long for others. */
-const COMMIT_DELAY_MS = 50;
+const COMMIT_DELAY_MS = 200;
 /** Unless so much has gathered. */
 const COMMIT_BYTES = 2 * 1024 * 1024;
 

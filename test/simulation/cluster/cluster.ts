@@ -8,7 +8,7 @@ import { createSupervisor, SUPERVISOR_DEFAULTS } from "@halon/recovery-superviso
 import { eventType, rule } from "@halon/rules";
 import type { Store } from "@halon/runtime";
 import type { Invariant, ProcessPorts, SimulatedProcess, World } from "@halon/simulation";
-import { createStation, formatIdentity, type Identity, readLease, type Station } from "@halon/station-replica";
+import { createStation, formatIdentity, foundingIdentity, readLease, type Station } from "@halon/station-replica";
 import { createTransponder } from "@halon/transponder";
 import { Host } from "./host.ts";
 import { EventLedger, RunLedger } from "./ledger.ts";
@@ -128,8 +128,8 @@ export class Cluster {
   }
 
   #station(ports: ProcessPorts): StationLife {
-    const members = this.stationNames;
-    const identity: Identity = { cluster: CLUSTER, clusterId: CLUSTER_ID, member: ports.machine, members };
+    const group = { cluster: CLUSTER, clusterId: CLUSTER_ID };
+    const identity = foundingIdentity(group, ports.machine, this.stationNames);
     const journal = ports.openJournal("journal", formatIdentity(identity));
     const store = ports.openStore("store", formatIdentity(identity));
     const { clock, random } = ports;
@@ -142,7 +142,7 @@ export class Cluster {
       store,
       onNotice,
     });
-    return { ...station, store };
+    return Object.assign(station, { store });
   }
 
   #spawnNode(node: string): void {

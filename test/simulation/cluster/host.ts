@@ -148,11 +148,9 @@ export class Host {
 
   /** The guard's own clock is the machine's; it lives as long as what it guards. */
   #guard(run: Run, grant: Grant): void {
-    const { world, machine } = this.#ports;
     run.guard();
     run.grant = grant;
-    const dueMs = (grant.deadlineMs - machine.originMs) / machine.clockRate;
-    run.guard = world.clock.at(dueMs + fraction(this.#random) * KILL_MS_MAX, () =>
+    run.guard = this.#ports.machine.clock.at(grant.deadlineMs + fraction(this.#random) * KILL_MS_MAX, () =>
       this.crash(run.request.key, "its right has run out"),
     );
   }

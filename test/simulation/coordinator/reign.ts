@@ -5,7 +5,7 @@ import { decodeDecision, type EventPayload, encodeEventPayload, Post, subjectsOf
 import { createSupervisor, SUPERVISOR_DEFAULTS } from "@halon/recovery-supervisor";
 import type { Cancel, Store } from "@halon/runtime";
 import { type Instance, type ProcessPorts, type SimulatedProcess, World } from "@halon/simulation";
-import { createStation, formatIdentity, type Identity } from "@halon/station-replica";
+import { createStation, formatIdentity, foundingIdentity } from "@halon/station-replica";
 
 const CLUSTER = "sim";
 const NAMES: Readonly<Record<EventPayload["kind"], string>> = {
@@ -118,12 +118,12 @@ export class Reigns {
   }
 
   #station(ports: ProcessPorts): StationLife {
-    const identity: Identity = { cluster: CLUSTER, clusterId: "id", member: ports.machine, members: this.names };
+    const identity = foundingIdentity({ cluster: CLUSTER, clusterId: "id" }, ports.machine, this.names);
     const journal = ports.openJournal("journal", formatIdentity(identity));
     const store = ports.openStore("store", formatIdentity(identity));
     const { clock, random } = ports;
     const post = this.#post(ports, "station-replica");
-    return { ...createStation(identity, { clock, random, post, journal, store }), store };
+    return Object.assign(createStation(identity, { clock, random, post, journal, store }), { store });
   }
 
   #agent(ports: ProcessPorts): Instance {

@@ -2,7 +2,7 @@ import { MemoryDisk, openJournalMemory } from "@halon/journal-memory";
 import { createMonitor, MONITOR_DEFAULTS, type Monitor } from "@halon/monitor";
 import { Post } from "@halon/proto";
 import { type Random, type Transport, VirtualClock } from "@halon/runtime";
-import { createStation } from "@halon/station-replica";
+import { createStation, foundingIdentity } from "@halon/station-replica";
 import { MemoryStoreDisk, openStoreMemory } from "@halon/store-memory";
 import { createTransponder } from "@halon/transponder";
 import { MemoryBus } from "@halon/transport-memory";
@@ -95,7 +95,7 @@ export class EdgeCluster {
     const mode = journalDisk.used ? "existing" : "create";
     const journal = openJournalMemory({ disk: journalDisk, clock, flushMs: 0.5, mode, identity: node });
     const store = openStoreMemory({ disk: storeDisk, clock, flushMs: 0.5, identity: node });
-    const identity = { cluster: CLUSTER, clusterId: "c1", member: node, members };
+    const identity = foundingIdentity({ cluster: CLUSTER, clusterId: "c1" }, node, members);
     this.start(`${node}.station-replica`, (ports) => createStation(identity, { ...ports, journal, store }));
   }
 
