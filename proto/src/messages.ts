@@ -19,12 +19,24 @@ export interface Announce {
   readonly node: string;
   readonly members: readonly string[];
   readonly leader: string;
+  readonly station?: StationNotice;
+}
+export interface StationNotice {
+  readonly clusterId: string;
+  readonly member: string;
+  readonly role: string;
+  readonly applied: number;
+}
+export interface Group {
+  readonly clusterId: string;
+  readonly members: readonly string[];
 }
 export interface Directory {
   readonly stations: readonly string[];
   readonly leader: string;
   readonly transponders: readonly string[];
   readonly monitors: readonly string[];
+  readonly group?: Group;
 }
 export interface Lease {
   readonly epoch: number;

@@ -143,10 +143,26 @@ const body = fc.oneof(
     }),
   ),
   variant("announce", fc.record({ role: text, node: text, members: several(text), leader: text })),
+  variant(
+    "announce",
+    fc.record({
+      role: text,
+      node: text,
+      members: several(text),
+      leader: text,
+      station: fc.record({ clusterId: text, member: text, role: text, applied: big }),
+    }),
+  ),
   variant("directoryRequest", nothing),
   variant(
     "directory",
-    fc.record({ stations: several(text), leader: text, transponders: several(text), monitors: several(text) }),
+    fc.record({
+      stations: several(text),
+      leader: text,
+      transponders: several(text),
+      monitors: several(text),
+      group: fc.record({ clusterId: text, members: several(text) }),
+    }),
   ),
   variant("leaseNotice", fc.record({ station: text, lease })),
   variant("report", fc.record({ events: several(event) })),

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -11,12 +11,13 @@ import { Post, type QueryBody, type QueryReply, subjectsOf } from "@halon/proto"
 import type { CallOutcome } from "@halon/replicated-log";
 import { systemClock, systemRandom, type Transport } from "@halon/runtime";
 import { openTransportNats } from "@halon/transport-nats";
+import { expect } from "vitest";
 import { NatsServer } from "./nats-server.ts";
 
 /** The built service: these tests run what is deployed. */
 const PROGRAM = fileURLToPath(new URL("../../services/station-replica/dist/main.js", import.meta.url));
 const CLUSTER = "acceptance";
-const UNTIL_MS = 60_000;
+const UNTIL_MS = 90_000;
 const POLL_MS = 20;
 const ASK_MS = 1_000;
 const OUTPUT_CHARS_MAX = 1024 * 1024;
@@ -67,6 +68,27 @@ export class StationProcess {
     this.#child = child;
   }
 
+  /** Its id in the group, as its directory says. */
+  get member(): string {
+    const text = readFileSync(join(this.dir, "identity.json"), "utf8");
+    const { name, incarnation } = JSON.parse(text) as { name: string; incarnation: string };
+    return `${name}.${incarnation}`;
+  }
+
+  /** Runs the program with another command than `run`. Returns what it prints. */
+  perform(command: string, flags: Readonly<Record<string, string>> = {}): string {
+    const own = { "--cluster": CLUSTER, "--node": this.node, "--state-dir": this.dir };
+    const args = Object.entries({ ...own, ...flags }).flat();
+    return execFileSync(process.execPath, [PROGRAM, command, ...args], { encoding: "utf8", stdio: "pipe" }).trim();
+  }
+
+  /** Segments of its journal, the oldest first. */
+  get segments(): readonly string[] {
+    const journal = join(this.dir, "journal");
+    const names = readdirSync(journal).filter((name) => name.endsWith(".journal"));
+    return names.sort().map((name) => join(journal, name));
+  }
+
   /** Resolves when it is gone, with its exit code. */
   async end(signal?: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
@@ -75,6 +97,7 @@ export class StationProcess {
     const closed = child.exitCode === null && child.signalCode === null ? once(child, "close") : undefined;
     if (signal !== undefined) child.kill(signal);
     await closed;
+    if (child.signalCode !== null) this.output += `ended by ${child.signalCode}\n`;
     return child.exitCode;
   }
 }
@@ -82,7 +105,7 @@ export class StationProcess {
 /** Stations with a nats-server and a client of them. */
 export class StationGroup {
   readonly dir = mkdtempSync(join(tmpdir(), "halon-stations-"));
-  readonly stations: readonly StationProcess[];
+  readonly stations: StationProcess[];
   readonly clusterId: string;
   readonly #nats: NatsServer;
   readonly #transport: Transport;
@@ -123,6 +146,13 @@ export class StationGroup {
     const found = this.stations.find((station) => station.node === node);
     if (found === undefined) throw new Error(`no station ${node}`);
     return found;
+  }
+
+  /** One more station, with an empty directory; not started. */
+  spare(node: string): StationProcess {
+    const station = new StationProcess(node, join(this.dir, node), this.#nats.url);
+    this.stations.push(station);
+    return station;
   }
 
   startAll(): void {
@@ -189,31 +219,70 @@ export class StationGroup {
 
   /** Texts of all events that the station holds, in order, once it has applied `minApplied`. */
   async events(node: string, minApplied: number): Promise<readonly string[]> {
-    const body = { kind: "events", value: { after: 0, limit: 1_000, waitMs: 0 } } as const;
-    const reply = await until(
-      async () => {
-        const answer = await this.query(node, body, minApplied);
-        return answer?.body?.kind === "events" && answer.body.value;
-      },
-      () => this.describe(`${node} does not answer`),
-    );
-    return reply.events.map(({ event }) => Buffer.from(event?.payload ?? []).toString());
+    const texts: string[] = [];
+    for (let after = 0; ; ) {
+      const body = { kind: "events", value: { after, limit: 1_000, waitMs: 0 } } as const;
+      const { events } = await until(
+        async () => {
+          const answer = await this.query(node, body, minApplied);
+          return answer?.body?.kind === "events" && answer.body.value;
+        },
+        () => this.describe(`${node} does not answer`),
+      );
+      const last = events.at(-1);
+      if (last === undefined) return texts;
+      for (const { event } of events) texts.push(Buffer.from(event?.payload ?? []).toString());
+      after = last.position;
+    }
   }
 
-  /** Puts a copy of the directory aside. */
-  save(node: string): void {
-    cpSync(join(this.dir, node), join(this.dir, `${node}.saved`), { recursive: true });
-  }
-
+  /** Moves the directory away, and puts an empty one in its place. */
   wipe(node: string): void {
-    rmSync(join(this.dir, node), { recursive: true });
+    renameSync(join(this.dir, node), join(this.dir, `${node}.away`));
     mkdirSync(join(this.dir, node));
   }
 
   /** Undoes a wipe. */
-  restore(node: string): void {
+  unwipe(node: string): void {
     rmSync(join(this.dir, node), { recursive: true });
-    cpSync(join(this.dir, `${node}.saved`), join(this.dir, node), { recursive: true });
+    renameSync(join(this.dir, `${node}.away`), join(this.dir, node));
+  }
+
+  /** Copies the directory, and returns the copy's path. */
+  copy(node: string): string {
+    const path = join(this.dir, `${node}.copy`);
+    cpSync(join(this.dir, node), path, { recursive: true });
+    return path;
+  }
+
+  /** Submits events one after the other until `stop` is called, which resolves with the texts of all that were acknowledged. */
+  load(prefix: string): { readonly stop: () => Promise<readonly string[]> } {
+    let isOver = false;
+    const stored: string[] = [];
+    const stream = async (lane: number): Promise<void> => {
+      for (let at = 0; !isOver; at++) {
+        const text = `${prefix}-${lane}-${at}`;
+        if ((await this.promulgate(text)).kind === "stored") stored.push(text);
+      }
+    };
+    const lanes = Promise.all([0, 1, 2, 3].map(stream));
+    return {
+      stop: async () => {
+        isOver = true;
+        await lanes;
+        return stored;
+      },
+    };
+  }
+
+  /** All stations that vote have applied the same events; returns their texts. */
+  async history(): Promise<readonly string[]> {
+    const leader = await this.leader();
+    const number = Number((await this.health(leader))?.["applied"]);
+    const running = this.stations.filter(({ isRunning }) => isRunning);
+    const histories = await Promise.all(running.map(({ node }) => this.events(node, number)));
+    for (const history of histories) expect(history.slice(0, histories[0]?.length)).toEqual(histories[0]);
+    return histories[0] ?? [];
   }
 
   filesOf(node: string): readonly string[] {

@@ -60,7 +60,7 @@ describe("three stations as processes", () => {
   it("stops in good order on SIGTERM, and tells epochs and leaders in its log", async () => {
     const station = group.station("c");
     expect(await station.end("SIGTERM")).toBe(0);
-    expect(station.output).toMatch(/"leader":"[abc]","ballot":"\d+\.[abc]","msg":"leader"/);
+    expect(station.output).toMatch(/"leader":"[abc]","ballot":"\d+\.[abc]\.0","msg":"leader"/);
     expect(station.output).toMatch(/"epoch":1,"holder":"b","msg":"epoch"/);
   });
 });

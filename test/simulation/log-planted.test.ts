@@ -123,13 +123,21 @@ vi.mock("../../packages/paxos/src/leader.ts", async (original) => {
   return { ...real, proposeMembers };
 });
 
+interface SessionsModule {
+  readonly Sessions: new (
+    ...given: never[]
+  ) => {
+    begin(transaction: unknown, decree: number, logTimeMs: number): void;
+  };
+}
+
 vi.mock("../../packages/replicated-log/src/sessions.ts", async (original) => {
-  const real = await original<typeof import("../../packages/replicated-log/src/sessions.ts")>();
+  const real = await original<SessionsModule>();
   let born = 0;
   class LocalSessions extends real.Sessions {
     readonly #offsetMs = 60_000 * born++;
 
-    override begin(...[transaction, decree, logTimeMs]: Parameters<InstanceType<typeof real.Sessions>["begin"]>): void {
+    override begin(transaction: unknown, decree: number, logTimeMs: number): void {
       super.begin(
         transaction,
         decree,

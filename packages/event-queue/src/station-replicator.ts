@@ -1,3 +1,4 @@
+import { memberName } from "@halon/consensus";
 import type { EqTracker } from "@halon/eq-tracker";
 import { type Post, subjectsOf } from "@halon/proto";
 import { LogReplicator } from "@halon/replicator";
@@ -21,7 +22,8 @@ export function createStationReplicator({ clock, random, post, tracker }: Statio
       random,
       request: (to, bytes, timeoutMs, done) => {
         const body = { kind: "submit", value: { bytes } } as const;
-        post.request(subjects.stationSubmit(to), body, "submitReply", timeoutMs, (outcome) => {
+        // Who redirects names a member; of its incarnations the one that runs is addressed.
+        post.request(subjects.stationSubmit(memberName(to)), body, "submitReply", timeoutMs, (outcome) => {
           if (outcome.kind !== "reply") tracker.refresh();
           done(outcome.kind === "reply" ? outcome.value.bytes : undefined);
         });

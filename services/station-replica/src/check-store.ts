@@ -45,20 +45,10 @@ export async function checkStore(dir: string, identity: Identity): Promise<{ dam
  * Has a child process, this program as `check-store`, read through the applied state: whatever damage does to it, this
  * process lives. Resolves with what is wrong, or with nothing. Rejects when no child can be started.
  */
-export function checkStoreApart(dir: string, { cluster, member }: Identity): Promise<string | undefined> {
+export function checkStoreApart(dir: string, { cluster, name }: Identity): Promise<string | undefined> {
   if (!existsSync(join(dir, STORE_DIR))) return Promise.resolve(undefined);
   const program = process.argv[1] ?? "";
-  const args = [
-    ...process.execArgv,
-    program,
-    "check-store",
-    "--state-dir",
-    dir,
-    "--cluster",
-    cluster,
-    "--node",
-    member,
-  ];
+  const args = [...process.execArgv, program, "check-store", "--state-dir", dir, "--cluster", cluster, "--node", name];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"], timeout: CHECK_MS_MAX });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

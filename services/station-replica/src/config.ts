@@ -16,6 +16,9 @@ const fields = {
   clusterId: nameField()
     .optional()
     .meta({ description: "Id of the group: init takes it instead of minting one, run refuses a directory of another" }),
+  rejoin: z.enum(["on", "off"]).default("on").meta({
+    description: "Whether a station whose directory is empty or damaged joins again by itself, as a new incarnation",
+  }),
   apiAddress: z
     .string()
     .regex(API_ADDRESS, "write host:port (port 0: any that is free), or off")
@@ -30,6 +33,8 @@ export const definition = defineConfig({
   schema: z.strictObject(fields),
   commands: {
     init: "founds this member of a new group in the empty stateDir, prints the id of the group; once, before the first run",
+    adopt:
+      "takes over a stateDir that was copied, moved here from another machine, or replaced: joins anew with it at the next run; its old votes are void",
     "check-store":
       "reads through the applied state in stateDir of a station that does not run; exits 1 if it is damaged",
   },

@@ -1,6 +1,6 @@
 import { runService } from "@halon/service-kit";
-import { checkStoreCommand, init } from "./commands.ts";
+import { adopt, checkStoreCommand, init } from "./commands.ts";
 import { definition } from "./config.ts";
 import { startStation } from "./run.ts";
 
-await runService(definition, startStation, { init, "check-store": checkStoreCommand });
+await runService(definition, startStation, { init, adopt, "check-store": checkStoreCommand });

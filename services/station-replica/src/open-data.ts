@@ -4,7 +4,7 @@ import { type FileJournal, openJournalFile } from "@halon/journal-file";
 import { JournalError, type Store, StoreError } from "@halon/runtime";
 import { openStoreLmdb } from "@halon/store-lmdb";
 import { JOURNAL_DIR, STORE_DIR } from "./founding.ts";
-import { type Expected, formatIdentity, type Identity, IdentityError, readIdentity } from "./identity.ts";
+import { type Expected, formatIdentity, type Identity, IdentityError, memberOf, readIdentity } from "./identity.ts";
 
 export type Data =
   | {
@@ -15,9 +15,9 @@ export type Data =
       /** Why the applied state was thrown away: it is rebuilt from the journal. */
       readonly rebuilt: string | undefined;
     }
-  /** The memory of earlier promises is gone: this station must not vote. */
-  | { readonly kind: "lost"; readonly why: string }
-  /** Somebody else's directory, which a person has to sort out. */
+  /** The memory of earlier promises is gone, or there never was any: with this directory nobody must vote. */
+  | { readonly kind: "lost"; readonly why: string; readonly before: Identity | undefined }
+  /** Somebody else's directory, or a copy, which a person has to sort out. */
   | { readonly kind: "foreign"; readonly why: string };
 
 /** Says what is wrong with the applied state in the data directory, or nothing. */
@@ -29,30 +29,37 @@ export type CheckStore = (dir: string, identity: Identity) => Promise<string | u
  */
 export async function openData(dir: string, expected: Expected, check: CheckStore): Promise<Data> {
   let journal: FileJournal | undefined;
+  let identity: Identity | undefined;
   try {
-    const identity = readIdentity(dir, expected);
+    identity = readIdentity(dir, expected);
     journal = await openJournalFile({
       dir: join(dir, JOURNAL_DIR),
       identity: formatIdentity(identity),
       mode: "existing",
     });
+    assertRemembers(dir, identity, journal);
     return { kind: "opened", identity, journal, ...(await openStore(dir, identity, check)) };
   } catch (error) {
     await journal?.close();
     if (error instanceof IdentityError)
-      return { kind: error.code === "foreign" ? "foreign" : "lost", why: error.message };
-    if ((error instanceof JournalError || error instanceof StoreError) && error.code === "foreign")
+      return ["absent", "damaged"].includes(error.code)
+        ? { kind: "lost", why: error.message, before: undefined }
+        : { kind: "foreign", why: error.message };
+    if (error instanceof StoreError && error.code === "foreign") return { kind: "foreign", why: error.message };
+    // Another version of this program can read it still.
+    if (error instanceof JournalError && ["foreign", "version"].includes(error.code))
       return { kind: "foreign", why: error.message };
-    if (error instanceof JournalError && ["damaged", "missing", "version"].includes(error.code))
-      return { kind: "lost", why: lostJournal(dir, error) };
+    if (error instanceof JournalError && ["damaged", "missing"].includes(error.code))
+      return { kind: "lost", why: `promises that this station made are lost: ${error.message}`, before: identity };
     throw error;
   }
 }
 
-const lostJournal = (dir: string, { message }: JournalError): string =>
-  `${message}. So ${dir} has lost promises that this station made: it does not vote with it; the others go on while they ` +
-  "are a majority. Restore the directory as it was when the station last ran, or leave this station off";
-
+/** Who has voted has records of it. */
+function assertRemembers(dir: string, identity: Identity, { writtenSeq }: FileJournal): void {
+  if (identity.stage === "member" && writtenSeq === 0)
+    throw new JournalError("missing", `${dir} holds an empty journal, and ${memberOf(identity)} has voted`);
+}
 /** Nothing is in the applied state alone: what is wrong with it is thrown away. */
 async function openStore(
   dir: string,

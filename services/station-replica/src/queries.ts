@@ -76,15 +76,18 @@ export class Queries {
   }
 
   #tooLate({ body, minApplied }: Query): QueryReplyBody {
-    if (body?.kind === "events" && this.#ports.member.status.applied >= minApplied)
-      return { kind: "events", value: { events: [] } };
+    const { applied, phase } = this.#ports.member.status;
+    if (phase !== "serving") return { kind: "refused", value: "the state here is being replaced: ask another station" };
+    if (body?.kind === "events" && applied >= minApplied) return { kind: "events", value: { events: [] } };
     return { kind: "refused", value: `decree ${minApplied} is not applied here yet: ask again, or another station` };
   }
 
   /** `undefined`: not yet. */
   #tryAnswer({ body, minApplied }: Query): QueryReplyBody | undefined {
     if (body === undefined) return { kind: "refused", value: "a query of a kind that this version does not know" };
-    if (this.#ports.member.status.applied < minApplied) return undefined;
+    const { applied, phase } = this.#ports.member.status;
+    // While it is being replaced the state is that of no decree.
+    if (body.kind !== "status" && (phase !== "serving" || applied < minApplied)) return undefined;
     return this.#answerNow(body);
   }
 

@@ -45,7 +45,7 @@ class Station {
         this.cancelled++;
       };
     };
-    const replicator = { query, update: () => () => undefined };
+    const replicator = { query, queryStale: query, update: () => () => undefined };
     const ends = untilConsumed(
       { clock, replicator, store: own, ask: (...args) => this.#ask(...args) },
       SPAN_MS,

@@ -4,11 +4,23 @@ import { describe, expect, it } from "vitest";
 import { ApiError, Handlers } from "../src/api/index.ts";
 import { CLUSTER, emptyStore, storeOf } from "./graph-store.ts";
 
+const STATIONS = {
+  isServing: () => true,
+  stations: () => [],
+  changeStations: () => Promise.reject(new Error("never")),
+};
 const never = (): never => {
   throw new Error("reads need nothing but the store");
 };
 const handlersOf = (changes: readonly GraphChange[]): Handlers =>
-  new Handlers({ cluster: "c", store: storeOf(changes), ask: never, promulgate: never, untilConsumed: never });
+  new Handlers({
+    cluster: "c",
+    store: storeOf(changes),
+    ask: never,
+    promulgate: never,
+    untilConsumed: never,
+    ...STATIONS,
+  });
 const ALL = { id: "", after: "", limit: 0 };
 
 describe("QueryGraph", () => {
@@ -61,6 +73,7 @@ describe("QueryGraph", () => {
       ask: never,
       promulgate: never,
       untilConsumed: never,
+      ...STATIONS,
     });
     expect(empty.queryGraph({ ...ALL, type: "" })).toEqual({ vertices: [], more: false });
     expect(empty.listServices({ after: "" })).toEqual({ services: [], more: false });

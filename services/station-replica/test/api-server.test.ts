@@ -54,6 +54,9 @@ const handlers = new Handlers({
     }
   },
   untilConsumed: () => Promise.resolve(true),
+  isServing: () => true,
+  stations: () => [{ node: "station-1", member: "station-1.0", votes: true, role: "leader", applied: 3 }],
+  changeStations: () => Promise.resolve({ outcome: "changed", message: "", members: ["station-1", "station-2"] }),
 });
 const serve = (address = ANY_PORT): Promise<ApiServer> =>
   serveApi(handlers, { address, clock: systemClock, onBug: (error) => bugs.push(error) });

@@ -5,6 +5,7 @@ import type { Store } from "@halon/runtime";
 import type { Instance, ProcessPorts, SimulatedProcess } from "@halon/simulation";
 import { World } from "@halon/simulation";
 import { type Handlers, openHandlers } from "../src/api/index.ts";
+import { foundingIdentity } from "../src/identity.ts";
 import { createStation, type Station } from "../src/service.ts";
 
 /** A station with the handlers of its API, as its process has them. */
@@ -16,11 +17,11 @@ class ApiStation implements Instance {
 
   constructor(member: string, members: readonly string[], { clock, random, transport, ...ports }: ProcessPorts) {
     const post = new Post(transport, random, { cluster: "c", sender: `${member}.station-replica` });
-    const identity = { cluster: "c", clusterId: "id", member, members };
+    const identity = foundingIdentity({ cluster: "c", clusterId: "id" }, member, members);
     const journal = ports.openJournal("log", member);
     this.store = ports.openStore("state", member);
     this.station = createStation(identity, { clock, random, post, journal, store: this.store });
-    const access = { clock, random, post, store: this.store, ask: this.station.ask };
+    const access = { clock, random, post, store: this.store, station: this.station };
     const { handlers, stop } = openHandlers(member, access);
     this.handlers = handlers;
     this.#stop = stop;

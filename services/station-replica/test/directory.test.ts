@@ -20,6 +20,18 @@ describe("Announced", () => {
     expect(announced.refused).toBe(1);
   });
 
+  it("knows stations of its own group by what they say of themselves", () => {
+    const announced = new Announced();
+    const station = { clusterId: "id", member: "s1.0", role: "leader", applied: 3 };
+    announced.note({ ...announce("station", "s1"), station }, 0);
+    announced.note({ ...announce("station", "s2"), station: { ...station, clusterId: "other", member: "s2.0" } }, 0);
+    expect(announced.stations("id", 3_000)).toEqual([station]);
+    expect(announced.stations("id", 3_001)).toEqual([]);
+    announced.note({ ...announce("station", "s3"), station }, 0);
+    announced.note(announce("station", "s4"), 0);
+    expect(announced.refused).toBe(2);
+  });
+
   it("refuses roles that it does not know, and more names than it may hold", () => {
     const announced = new Announced();
     announced.note(announce("king", "station-1"), 0);

@@ -18,7 +18,7 @@ class Asked {
     const applied = (): number => this.applied;
     const member = {
       get status() {
-        return { applied: applied(), logTimeMs: 9 } as never;
+        return { applied: applied(), logTimeMs: 9, phase: "serving" } as never;
       },
     };
     const status = () => ({

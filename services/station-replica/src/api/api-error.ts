@@ -1,6 +1,8 @@
 export type ApiErrorCode =
   | "INVALID_ARGUMENT"
   | "NOT_FOUND"
+  /** First something else has to be done. */
+  | "FAILED_PRECONDITION"
   /** Too much is under way. */
   | "RESOURCE_EXHAUSTED"
   /** Nothing is known of what was asked for: it may have happened, or happen yet. */

@@ -73,6 +73,10 @@ export async function serveApi(handlers: Handlers, options: ApiServerOptions): P
     ),
     QueryGraph: unary((request: Parameters<Handlers["queryGraph"]>[0]) => handlers.queryGraph(request)),
     Apply: unary((request: Parameters<Handlers["apply"]>[0], signal) => handlers.apply(request, signal)),
+    ListStations: unary(() => handlers.listStations()),
+    ChangeStations: unary((request: Parameters<Handlers["changeStations"]>[0], signal) =>
+      handlers.changeStations(request, signal),
+    ),
     ListServices: unary((request: Parameters<Handlers["listServices"]>[0]) => handlers.listServices(request)),
   };
   const server = new Server({

@@ -2,8 +2,10 @@ import { parseSpecText } from "@halon/cluster-spec";
 import type { PromulgateOptions, PromulgateOutcome } from "@halon/event-queue";
 import { encodeEventPayload, type Query, type QueryReply } from "@halon/proto";
 import { GraphError } from "@halon/resource-graph";
+import type { StationView } from "../station-list.ts";
 import { ApiError } from "./api-error.ts";
 import type { CallEnd } from "./call-scope.ts";
+import type { StationsChange, StationsChanged } from "./change-stations.ts";
 import { GraphReader, type GraphStore, type VertexEntry } from "./graph-reader.ts";
 import { nodesOf, servicesOf } from "./summaries.ts";
 
@@ -19,6 +21,11 @@ export interface HandlerPorts {
     options: PromulgateOptions,
     done: (outcome: PromulgateOutcome) => void,
   ) => void;
+  /** Whether `store` may be read: not while it is being replaced. */
+  readonly isServing: () => boolean;
+  /** Stations that vote, or were heard lately. */
+  readonly stations: () => readonly StationView[];
+  readonly changeStations: (change: StationsChange, signal: AbortSignal) => Promise<StationsChanged>;
   /** Resolves true once the coordinator has consumed all events that are queued now; false when it takes too long. */
   readonly untilConsumed: (spanMs: number, signal: AbortSignal) => Promise<boolean>;
 }
@@ -48,6 +55,7 @@ export class Handlers {
     );
     if (body?.kind !== "status") throw new ApiError("UNAVAILABLE", "this station tells no status: ask another");
     const { node: station, lease, ...status } = body.value;
+    const isServing = this.#ports.isServing();
     return {
       ...status,
       applied,
@@ -56,8 +64,17 @@ export class Handlers {
       epoch: lease?.epoch ?? 0,
       coordinator: lease?.holder ?? "",
       checkpoint: lease?.checkpoint ?? 0,
-      ...nodesOf(this.#graph),
+      ...(isServing ? nodesOf(this.#graph) : { nodes: [], moreNodes: false }),
     };
+  }
+
+  async listStations() {
+    const { station, leader, applied, clusterId } = await this.getStatus();
+    return { clusterId, station, leader, applied, stations: this.#ports.stations() };
+  }
+
+  changeStations(change: StationsChange, signal: AbortSignal): Promise<StationsChanged> {
+    return this.#ports.changeStations(change, signal);
   }
 
   async submitEvent({ type, payload }: { readonly type: string; readonly payload: Uint8Array }, signal: AbortSignal) {
@@ -66,7 +83,7 @@ export class Handlers {
   }
 
   queryGraph({ type, id, after, limit }: { type: string; id: string; after: string; limit: number }) {
-    return asked(() => {
+    return this.#asked(() => {
       if (type === "") {
         const vertices = this.#graph.types().map((name) => ({ type: name, id: "", value: "", edges: [] }));
         return { vertices, more: false };
@@ -88,7 +105,7 @@ export class Handlers {
   }
 
   listServices({ after }: { readonly after: string }) {
-    return asked(() => servicesOf(this.#graph, after));
+    return this.#asked(() => servicesOf(this.#graph, after));
   }
 
   #page(type: string, after: string, limit: number) {
@@ -104,6 +121,17 @@ export class Handlers {
       vertices.push(vertex);
     }
     return { vertices, more: false };
+  }
+
+  #asked<Result>(read: () => Result): Result {
+    if (!this.#ports.isServing())
+      throw new ApiError("UNAVAILABLE", "the state of this station is being replaced: ask another");
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof GraphError) throw new ApiError("INVALID_ARGUMENT", error.message);
+      throw error;
+    }
   }
 
   #withEdges(vertex: VertexEntry, relations: readonly string[]) {
@@ -137,13 +165,4 @@ function unknown(end: CallEnd): ApiError {
     "no majority of the stations has answered in time. The event may be stored, now or later: this station goes on " +
       "trying. Look at the status, and submit it again only if twice does no harm",
   );
-}
-
-function asked<Result>(read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof GraphError) throw new ApiError("INVALID_ARGUMENT", error.message);
-    throw error;
-  }
 }

@@ -1,7 +1,9 @@
 import { EqTracker } from "@halon/eq-tracker";
 import { createStationReplicator, Producer } from "@halon/event-queue";
-import type { Post, Query, QueryReply } from "@halon/proto";
+import type { Post } from "@halon/proto";
 import type { Clock, Random, Store } from "@halon/runtime";
+import type { Station } from "../service.ts";
+import { changeStations } from "./change-stations.ts";
 import { untilConsumed } from "./consumption.ts";
 import { Handlers } from "./handlers.ts";
 
@@ -12,13 +14,13 @@ export interface StationAccess {
   readonly post: Post;
   /** What this station has applied. */
   readonly store: Store;
-  /** Asks this station; a query for what is not applied yet is answered when it is. */
-  readonly ask: (query: Query, answer: (reply: QueryReply) => void) => void;
+  readonly station: Pick<Station, "ask" | "stations" | "isServing">;
 }
 
 /** The handlers of the station on `node`: they read what it has applied, and what they store goes to the leader, wherever it is. */
 export function openHandlers(node: string, access: StationAccess): { readonly handlers: Handlers; stop(): void } {
-  const { clock, random, post, store, ask } = access;
+  const { clock, random, post, store, station } = access;
+  const ask: Station["ask"] = (query, answer) => station.ask(query, answer);
   const tracker = new EqTracker({ clock, random, post });
   const replicator = createStationReplicator({ clock, random, post, tracker });
   // Without transponders: this is a station already.
@@ -28,6 +30,14 @@ export function openHandlers(node: string, access: StationAccess): { readonly ha
     store,
     ask,
     promulgate: (type, payload, options, done) => producer.promulgate(type, payload, options, done),
+    isServing: () => station.isServing,
+    stations: () => station.stations(),
+    changeStations: (change, signal) =>
+      changeStations(
+        { stations: () => station.stations(), reconfigure: replicator.reconfigure.bind(replicator) },
+        change,
+        signal,
+      ),
     untilConsumed: (spanMs, signal) => untilConsumed({ clock, replicator, store, ask }, spanMs, signal),
   });
   return {
