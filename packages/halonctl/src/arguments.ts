@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 const ADDRESSES_MAX = 16;
 const TIMEOUT_S_MIN = 0.1;
 const TIMEOUT_S_MAX = 600;
+const WAIT_S_MAX = 86_400;
 /** Vertices of one page: no station gives more. */
 export const PAGE_MAX = 1_000;
 
@@ -20,6 +21,14 @@ export function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value >= TIMEOUT_S_MIN && value <= TIMEOUT_S_MAX))
     throw new InvalidArgumentError(`Seconds, from ${TIMEOUT_S_MIN} to ${TIMEOUT_S_MAX}.`);
+  return value;
+}
+
+/** A time in seconds that one is ready to wait; 0: not at all. */
+export function waitSeconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= WAIT_S_MAX))
+    throw new InvalidArgumentError(`Seconds, from 0 to ${WAIT_S_MAX}.`);
   return value;
 }
 

@@ -8,7 +8,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import type { ApplyReply, GraphReply, ServicesReply, StatusReply } from "./replies.ts";
+import type { ApplyReply, ChangeReply, GraphReply, ServicesReply, StationsReply, StatusReply } from "./replies.ts";
 
 export type ClientErrorCode =
   /** No station could be connected to. */
@@ -69,6 +69,14 @@ export class HalonClient {
 
   apply(text: string, prune: boolean): Promise<ApplyReply> {
     return this.#call("Apply", { text, prune }) as Promise<ApplyReply>;
+  }
+
+  listStations(): Promise<StationsReply> {
+    return this.#call("ListStations", {}) as Promise<StationsReply>;
+  }
+
+  changeStations(change: { readonly add: string; readonly remove: string }): Promise<ChangeReply> {
+    return this.#call("ChangeStations", change) as Promise<ChangeReply>;
   }
 
   listServices(after: string): Promise<ServicesReply> {

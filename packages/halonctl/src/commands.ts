@@ -23,7 +23,7 @@ export interface Task {
 const SILENCE_MS_MAX = 700;
 
 /** Prints the reply as JSON, or as `text` for people. */
-function show({ isJson, world }: Task, reply: unknown, text: () => string): void {
+export function show({ isJson, world }: Task, reply: unknown, text: () => string): void {
   world.out.write(isJson ? `${JSON.stringify(reply, undefined, 2)}\n` : text());
 }
 

@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { addresses, limit, PAGE_MAX, seconds } from "./arguments.ts";
+import { addresses, limit, PAGE_MAX, seconds, waitSeconds } from "./arguments.ts";
 import { HalonClient } from "./client.ts";
 import { apply, graph, services, status, submit, type Task } from "./commands.ts";
 import { content } from "./content.ts";
+import { offlineCommands } from "./offline-program.ts";
+import { changeStations, type StationChange, stationList } from "./stations.ts";
 import { paintFor, type World } from "./terminal.ts";
 
 /** The first of them is where a station listens that was not told otherwise. */
 const ADDRESSES_DEFAULT = "127.0.0.1:15001,127.0.0.1:15002,127.0.0.1:15003";
 const TIMEOUT_S_DEFAULT = 10;
+/** A gigabyte of state is learnt in less. */
+const WAIT_S_DEFAULT = 600;
 
 const EXAMPLES = `
 Examples:
@@ -17,6 +21,8 @@ Examples:
   halonctl --json services
   halonctl graph Instance web/0
   halonctl events submit disk-failed --payload '{"disk":"sda"}'
+  halonctl station replace station-3 station-4
+  halonctl log verify --dir /var/lib/halon
   halonctl --address 10.0.0.1:15001,10.0.0.2:15001 status
 
 Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 no station answers.`;
@@ -78,6 +84,8 @@ export function program(world: World, fail: () => void): Command {
   );
 
   eventsCommand(root, world, task);
+  stationCommand(root, task, fail);
+  offlineCommands(root, world, fail);
   return root;
 }
 
@@ -101,6 +109,46 @@ function eventsCommand(
       await task((each) => submit(each, type, bytes));
     },
   );
+}
+
+/** `station list`, `add`, `remove`, `replace`. */
+function stationCommand(
+  root: Command,
+  task: (work: (task: Task) => Promise<void>) => Promise<void>,
+  fail: () => void,
+): void {
+  const command = root.command("station").description("the stations: who votes, who could, and how that is changed");
+  command
+    .command("list")
+    .description("stations that vote, and those that are heard")
+    .action(() => task(stationList));
+  const wait = (): Option =>
+    new Option("--wait <seconds>", "how long a station that is added may take to be heard and to catch up")
+      .argParser(waitSeconds)
+      .default(WAIT_S_DEFAULT);
+  const change = (each: StationChange, options: { wait: number }): Promise<void> =>
+    task(async (given) => {
+      if (!(await changeStations(given, each, options.wait * 1_000))) fail();
+    });
+  command
+    .command("add")
+    .description("let a station vote that runs and follows")
+    .argument("<node>", "where it runs")
+    .addOption(wait())
+    .action((node: string, options: { wait: number }) => change({ add: node, remove: "" }, options));
+  command
+    .command("remove")
+    .description("take the vote from a station; it follows on, until it is stopped")
+    .argument("<node>", "where it runs, or ran")
+    .addOption(wait())
+    .action((node: string, options: { wait: number }) => change({ add: "", remove: node }, options));
+  command
+    .command("replace")
+    .description("let another station vote in the place of one, in one step")
+    .argument("<old>", "who votes now")
+    .argument("<new>", "who shall; the same for a station that came back with another directory")
+    .addOption(wait())
+    .action((old: string, node: string, options: { wait: number }) => change({ add: node, remove: old }, options));
 }
 
 /** What all commands have in common. */

@@ -78,3 +78,26 @@ export interface ServicesReply {
   readonly services: readonly ServiceReply[];
   readonly more: boolean;
 }
+
+export interface StationReply {
+  readonly node: string;
+  readonly member: string;
+  readonly votes: boolean;
+  /** Empty: it was not heard lately. */
+  readonly role: string;
+  readonly applied: number;
+}
+
+export interface StationsReply {
+  readonly clusterId: string;
+  readonly station: string;
+  readonly leader: string;
+  readonly applied: number;
+  readonly stations: readonly StationReply[];
+}
+
+export interface ChangeReply {
+  readonly outcome: string;
+  readonly message: string;
+  readonly members: readonly string[];
+}

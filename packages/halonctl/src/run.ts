@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { ClientError } from "./client.ts";
+import { OfflineError } from "./offline/offline-error.ts";
 import { program } from "./program.ts";
 import type { World } from "./terminal.ts";
 
@@ -18,8 +19,8 @@ export async function run(args: readonly string[], world: World): Promise<number
   } catch (error) {
     // Commander has said what is wrong already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.misuse;
-    if (!(error instanceof ClientError)) throw error;
+    if (!(error instanceof ClientError || error instanceof OfflineError)) throw error;
     say(error.message);
-    return error.code === "unreachable" ? EXIT_CODES.unreachable : EXIT_CODES.failed;
+    return error instanceof ClientError && error.code === "unreachable" ? EXIT_CODES.unreachable : EXIT_CODES.failed;
   }
 }

@@ -319,3 +319,78 @@ describe("colours", () => {
     expect(stripVTControlCharacters(painted.out)).toBe(plain.out);
   });
 });
+
+describe("halonctl station", () => {
+  const seen = (member: string, votes: boolean, role: string, applied: number) => ({
+    ...{ node: member.slice(0, member.indexOf(".")), member, votes },
+    ...{ role, applied },
+  });
+
+  it("list shows who votes and who could, and how far each is", async () => {
+    station.stations = [
+      seen("station-1.0", true, "leader", 120),
+      seen("station-2.0", true, "", 0),
+      seen("station-4.9f3a01bc", false, "learner", 100),
+    ];
+    const { code, out, err } = await ask(["station", "list"]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toMatchInlineSnapshot(`
+      "NODE       MEMBER              VOTES  ROLE     APPLIED  BEHIND
+      station-1  station-1.0         yes    leader   120      0
+      station-2  station-2.0         yes    silent   -        -
+      station-4  station-4.9f3a01bc  no     learner  100      20
+      As station-2 knows it; station-1 leads.
+      "
+    `);
+    const json = await ask(["--json", "station", "list"]);
+    expect(JSON.parse(json.out)).toMatchObject({ leader: "station-1", applied: 120, stations: station.stations });
+  });
+
+  it.each([
+    [["add", "d"], { add: "d", remove: "" }, "d votes now. Stations that vote: a, b, d.\n"],
+    [["remove", "c"], { add: "", remove: "c" }, "c does not vote any more. Stations that vote: a, b, d.\n"],
+    [
+      ["replace", "c", "d"],
+      { add: "d", remove: "c" },
+      "d votes now, c does not vote any more. Stations that vote: a, b, d.\n",
+    ],
+    [["replace", "d", "d"], { add: "d", remove: "d" }, "d votes now. Stations that vote: a, b, d.\n"],
+  ])("%j changes who votes", async (args, change, text) => {
+    station.changeOutcomes = [{ outcome: "changed", message: "", members: ["a", "b", "d"] }];
+    expect(await ask(["station", ...args])).toEqual({ code: 0, out: text, err: "" });
+    expect(station.changes).toEqual([change]);
+  });
+
+  it.each([
+    [["a"], "one station tolerates no failure: add two"],
+    [["a", "b"], "two tolerate no failure: add a third one"],
+    [["a", "b", "c", "d"], "4 tolerate as many failures as 3: add one or remove one"],
+  ])("warns of %j", async (members, warning) => {
+    station.changeOutcomes = [{ outcome: "unchanged", message: "", members }];
+    const { code, out, err } = await ask(["station", "add", "a"]);
+    expect([code, err]).toEqual([0, `halonctl: warning: ${warning}\n`]);
+    expect(out).toMatch(/^Nothing to change\. /);
+  });
+
+  it("waits for a station that learns, and shows how far it is", async () => {
+    station.stations = [seen("a.0", true, "leader", 500), seen("d.1", false, "learner", 20)];
+    const learns = { outcome: "not-caught-up", message: "it learns", members: [] };
+    station.changeOutcomes = [learns, { outcome: "changed", message: "", members: ["a", "b", "d"] }];
+    const { code, err } = await ask(["station", "add", "d"]);
+    expect([code, err]).toEqual([0, "waiting: d has applied 20 of 500 decrees …\n"]);
+    expect(station.changes).toHaveLength(2);
+  });
+
+  it("says why it is refused, and what to do", async () => {
+    const refused = { outcome: "last-member", message: "a.0 is the only member: add another first", members: [] };
+    station.changeOutcomes = [refused];
+    expect(await ask(["station", "remove", "a"])).toEqual({
+      code: 1,
+      out: "",
+      err: "halonctl: a.0 is the only member: add another first\n",
+    });
+    station.changeOutcomes = [{ outcome: "not-caught-up", message: "d learns", members: [] }];
+    expect(await ask(["station", "add", "d", "--wait", "0"])).toMatchObject({ code: 1, err: "halonctl: d learns\n" });
+    expect(await ask(["station", "add", "d", "--wait", "long"])).toMatchObject({ code: 2 });
+  });
+});

@@ -2,7 +2,14 @@ import type { PromulgateOutcome } from "@halon/event-queue";
 import type { StationStatus } from "@halon/proto";
 import { changesToStore, encodeChange, type GraphChange } from "@halon/resource-graph";
 import { systemClock } from "@halon/runtime";
-import { type ApiServer, Handlers, serveApi } from "@halon/station-replica/api";
+import {
+  type ApiServer,
+  Handlers,
+  type StationsChange,
+  type StationsChanged,
+  type StationView,
+  serveApi,
+} from "@halon/station-replica/api";
 import { MemoryStoreDisk, openStoreMemory } from "@halon/store-memory";
 
 const STATUS: StationStatus = {
@@ -24,6 +31,10 @@ export class Station {
   outcome: PromulgateOutcome | undefined = { kind: "stored" };
   /** The coordinator deals with what is applied. */
   isHandled = true;
+  stations: readonly StationView[] = [];
+  /** What was asked for, and what becomes of the next ones. */
+  readonly changes: StationsChange[] = [];
+  changeOutcomes: StationsChanged[] = [];
   readonly events: { readonly type: string; readonly payload: string }[] = [];
   readonly #store = openStoreMemory({
     disk: new MemoryStoreDisk(),
@@ -43,6 +54,12 @@ export class Station {
         if (this.outcome !== undefined) done(this.outcome);
       },
       untilConsumed: () => Promise.resolve(this.isHandled),
+      isServing: () => true,
+      stations: () => this.stations,
+      changeStations: (change) => {
+        this.changes.push(change);
+        return Promise.resolve(this.changeOutcomes.shift() ?? { outcome: "changed", message: "", members: ["a"] });
+      },
     });
     const onBug = (error: unknown): never => {
       throw error;
