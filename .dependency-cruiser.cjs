@@ -29,6 +29,10 @@ const reserved = (name, target, importers, comment) => ({
   to: { path: target },
 });
 
+/** What other projects can take, and the npm packages that it brings. */
+const packed = require("./.bin/packed.json");
+const packedSources = Object.keys(packed).map((name) => (name === "proto" ? "^proto/src/" : sources(name)));
+
 /** @type {import("dependency-cruiser").IConfiguration} */
 module.exports = {
   forbidden: [
@@ -61,8 +65,8 @@ module.exports = {
     reserved(
       "paxos-once",
       "^packages/paxos/",
-      ["^packages/paxos/", "^services/station-replica/"],
-      "Only station-replica names Paxos: use the Consensus interface, and have it passed in.",
+      ["^packages/paxos/", "^packages/halonctl/src/offline/", "^services/station-replica/"],
+      "Only station-replica names Paxos, and halonctl where it reads journals: use the Consensus interface, and have it passed in.",
     ),
     reserved(
       "service-kit-in-services",
@@ -82,6 +86,17 @@ module.exports = {
       severity: "error",
       from: { path: sources("runtime") },
       to: { pathNot: sources("runtime"), dependencyTypesNot: ["core"] },
+    },
+    {
+      name: "packed-alone",
+      comment:
+        "What other projects can take stands on itself and on what .bin/packed.json names: no broker, no gRPC, no service.",
+      severity: "error",
+      from: { path: packedSources },
+      to: {
+        pathNot: [...packedSources, ...[...Object.values(packed).flat(), "long"].flatMap(npm)],
+        dependencyTypesNot: ["core"],
+      },
     },
     layer("consensus", [], [], "consensus imports nothing at all: it can be taken out and used elsewhere."),
     layer("paxos", ["consensus"], codec, "paxos imports consensus and its codec's protobufjs, nothing else."),
