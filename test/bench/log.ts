@@ -1,181 +1,199 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { Post, subjectsOf } from "@halon/proto";
-import { LogReplicator } from "@halon/replicator";
-import { systemClock, systemRandom } from "@halon/runtime";
-import { openTransportNats } from "@halon/transport-nats";
-import { NatsServer } from "../acceptance/nats-server.ts";
-import { type Bench, type BenchOptions, quantile, type Report, table } from "./bench.ts";
+import { Scratch } from "../log-group/scratch.ts";
+import { type Bench, type BenchOptions, judge, type Report, table } from "./bench.ts";
+import { LOG_BOUNDS, ratiosOf } from "./bounds.ts";
+import { measureFailover } from "./failover.ts";
+import { Halon } from "./halon.ts";
+import { PEERS, type Peer } from "./peers.ts";
+import {
+  CLIENTS,
+  type Figures,
+  IN_FLIGHT,
+  IN_FLIGHT_MAX,
+  measureSeries,
+  type Pace,
+  type Row,
+  VALUE_BYTES,
+} from "./series.ts";
+import { sweepMembers, sweepValues } from "./sweeps.ts";
+import { KEYS, type System } from "./system.ts";
 
-const CLUSTER = "bench";
-const STATIONS = ["a", "b", "c"] as const;
-const IN_FLIGHT = [1, 64, 1_000] as const;
-const COMMAND_BYTES = 256;
-const SECONDS_DEFAULT = 5;
-/** Run before each measurement, and not counted. */
-const WARM_UP_SECONDS = 1;
-/** Run before all: what is measured is code that has been compiled, as in a station that has run for a while. */
-const COMPILE_SECONDS = 2;
-/** For the first command to be answered: processes start and a leader is elected. */
-const START_MS_MAX = 60_000;
+const MEMBERS = 3;
+const SECONDS_DEFAULT = 10;
+const FAILOVERS = 20;
+const QUICK = { seconds: 2, failovers: 3 } as const;
+/** Between two systems: one does not pay for what the other has left to the disk. */
+const PAUSE_MS = 2_000;
 
-interface Measured {
-  readonly inFlight: number;
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+type Noted = Row & { readonly system: string };
+
+interface Run {
+  readonly pace: Pace;
+  readonly failovers: number;
+  readonly isQuick: boolean;
+  readonly say: BenchOptions["say"];
+  /** What was measured so far, for the table. */
+  readonly rows: Noted[];
+  /** Of the peers too: what each is, by its name. */
+  readonly abouts: Map<string, string>;
 }
 
-/** Commands to a log of three stations, each answered when a majority has it on disk. */
+/** Commands to a log of three stations, each answered when a majority has it on disk; and the same load on other systems. */
 export const logBench: Bench = {
-  about: `commands/s and latency of the replicated log, at ${IN_FLIGHT.join(", ")} in flight`,
-  async run(options) {
-    const dir = mkdtempSync(join(tmpdir(), "halon-bench-"));
-    const nats = await NatsServer.start();
-    const stations = STATIONS.map((self) => startStation(self, nats.url, join(dir, self)));
-    try {
-      return await measureAll(nats.url, stations, options);
-    } finally {
-      await Promise.all(stations.map(end));
-      await nats.stop();
-      rmSync(dir, { recursive: true, force: true });
+  about: `commands/s and latency of the replicated log, its failover, its cost; on others too with --peers ${PEERS.map(({ name }) => name).join(",")}`,
+  async run({ seconds, rounds = 1, peers, isQuick, say }) {
+    const run = runOf(seconds, isQuick, say);
+    const chosen = choose(peers, say);
+    const perRound: Figures[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      if (rounds > 1) say(`round ${round} of ${rounds}`);
+      const figures = { ...(await measureHalon(run)) };
+      for (const peer of chosen) {
+        await wait(PAUSE_MS);
+        Object.assign(figures, await measurePeer(peer, run));
+      }
+      perRound.push({ ...figures, ...ratiosOf(figures) });
     }
+    const figures = { ...medians(perRound), ...(await measureRest(run)) };
+    for (const line of [...tell(run.rows), "", ...judge(LOG_BOUNDS, figures)]) say(line);
+    for (const { name, caveat } of chosen) if (caveat !== undefined && run.abouts.has(name)) say(`note: ${caveat}`);
+    return { name: "log", settings: settingsOf(run, rounds), figures };
   },
 };
 
-function startStation(self: string, url: string, dir: string): ChildProcess {
-  const program = fileURLToPath(new URL("log-station.js", import.meta.url));
-  // Node's own flags go along: `--cpu-prof` profiles the stations too.
-  const args = [...process.execArgv, program, CLUSTER, self, STATIONS.join(","), url, dir];
-  return spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGTERM");
-  await ended;
-}
-
-async function measureAll(
-  url: string,
-  stations: readonly ChildProcess[],
-  { seconds = SECONDS_DEFAULT, say }: BenchOptions,
-): Promise<Report> {
-  const died = Promise.race(
-    stations.map(async (child) => {
-      const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
-      throw new Error(`a station ended with ${signal ?? code}: what it said is above`);
-    }),
-  );
-  const transport = await openTransportNats({ servers: [url], name: "client.bench" });
-  const replicator = connect(new Post(transport, systemRandom, { cluster: CLUSTER, sender: "client.bench" }));
-  const measure = async (): Promise<readonly Measured[]> => {
-    await firstAnswer(replicator);
-    await load(replicator, Math.max(...IN_FLIGHT), COMPILE_SECONDS);
-    const all: Measured[] = [];
-    for (const inFlight of IN_FLIGHT) {
-      await load(replicator, inFlight, WARM_UP_SECONDS);
-      all.push(await load(replicator, inFlight, seconds));
-    }
-    return all;
+function runOf(seconds: number | undefined, isQuick: boolean, say: BenchOptions["say"]): Run {
+  const pace = {
+    seconds: seconds ?? (isQuick ? QUICK.seconds : SECONDS_DEFAULT),
+    warmUpSeconds: isQuick ? 1 : 2,
+    compileSeconds: isQuick ? 2 : 5,
   };
+  const failovers = isQuick ? QUICK.failovers : FAILOVERS;
+  return { pace, failovers, isQuick, say, rows: [], abouts: new Map() };
+}
+
+/** Those that are asked for and here. Throws on a name that nobody has. */
+function choose(names: readonly string[], say: BenchOptions["say"]): readonly Peer[] {
+  const unknown = names.filter((name) => !PEERS.some((peer) => peer.name === name));
+  if (unknown.length > 0)
+    throw new Error(`unknown peer ${unknown.join(", ")}. Known: ${PEERS.map(({ name }) => name).join(", ")}.`);
+  return PEERS.filter((peer) => {
+    if (!names.includes(peer.name)) return false;
+    const missing = peer.missing();
+    if (missing.length > 0) say(`${peer.name} is left out: ${missing.join(", ")} is not here. ${peer.remedy}`);
+    return missing.length === 0;
+  });
+}
+
+/** Has a scratch for its time. */
+async function inScratch<T>(use: (scratch: Scratch) => Promise<T>): Promise<T> {
+  const scratch = new Scratch();
   try {
-    const all = await Promise.race([measure(), died]);
-    for (const line of table([HEADER, ...all.map(rowOf)])) say(line);
-    return { name: "log", settings: settingsOf(seconds), figures: figuresOf(all) };
+    return await use(scratch);
   } finally {
-    replicator.stop();
-    await transport.close();
-    died.catch(() => undefined);
+    await scratch.end();
   }
 }
 
-function connect(post: Post): LogReplicator {
-  const subjects = subjectsOf(CLUSTER);
-  const request: ConstructorParameters<typeof LogReplicator>[1]["request"] = (to, bytes, timeoutMs, done) => {
-    const body = { kind: "submit", value: { bytes } } as const;
-    post.request(subjects.stationSubmit(to), body, "submitReply", timeoutMs, (outcome) =>
-      done(outcome.kind === "reply" ? outcome.value.bytes : undefined),
-    );
+/** Tells of each row as it comes, and keeps it for the table. */
+function noteOf(system: string, { say, rows }: Run): (row: Row) => void {
+  return (row) => {
+    rows.push({ system, ...row });
+    const { perSecond, p50Ms, p99Ms, failed, failure } = row.measured;
+    const bad = failed === 0 ? "" : `; ${failed} FAILED: ${failure}`;
+    say(`  ${row.load}: ${perSecond.toFixed(0)}/s, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms${bad}`);
   };
-  return new LogReplicator({ members: STATIONS }, { clock: systemClock, random: systemRandom, request });
 }
 
-async function firstAnswer(replicator: LogReplicator): Promise<void> {
-  const given = new AbortController();
-  const answered = new Promise<void>((done) => replicator.update(command(0), {}, () => done()));
-  const late = wait(START_MS_MAX, undefined, { signal: given.signal }).then(() => {
-    throw new Error(`no answer from the stations within ${START_MS_MAX} ms`);
+function announce(name: string, system: System, { abouts, say }: Run): void {
+  abouts.set(name, system.about);
+  say(`${name} (${system.about})`);
+}
+
+const measureHalon = (run: Run): Promise<Figures> =>
+  inScratch(async (scratch) => {
+    const halon = await Halon.start(scratch, { members: MEMBERS });
+    announce("halon", halon, run);
+    const figures = await measureSeries(halon, run.pace, noteOf("halon", run));
+    await halon.assertSound();
+    return figures;
   });
-  late.catch(() => undefined);
-  await Promise.race([answered, late]);
-  given.abort();
+
+/** One that fails is reported and has no figures: what it says about itself does not hinder the rest. */
+async function measurePeer(peer: Peer, run: Run): Promise<Figures> {
+  try {
+    return await inScratch(async (scratch) => {
+      const system = await peer.start(scratch);
+      announce(peer.name, system, run);
+      const figures = await measureSeries(system, run.pace, noteOf(peer.name, run));
+      return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${peer.name}_${name}`, value]));
+    });
+  } catch (error) {
+    run.abouts.delete(peer.name);
+    run.say(`${peer.name} is left out: ${error instanceof Error ? error.message : String(error)}`);
+    return {};
+  }
 }
 
-function command(number: number): Uint8Array {
-  const bytes = new Uint8Array(COMMAND_BYTES);
-  new DataView(bytes.buffer).setUint32(0, number);
-  return bytes;
-}
-
-/** Keeps so many commands without an answer for that long. Counts those answered in that time. */
-async function load(replicator: LogReplicator, inFlight: number, seconds: number): Promise<Measured> {
-  const latenciesMs: number[] = [];
-  const startMs = systemClock.nowMs();
-  const endMs = startMs + seconds * 1_000;
-  let number = 0;
-  await new Promise<void>((resolve, reject) => {
-    let open = inFlight;
-    const submit = (): void => {
-      const sentMs = systemClock.nowMs();
-      replicator.update(command(number++), {}, (outcome) => {
-        const nowMs = systemClock.nowMs();
-        if (outcome.kind !== "result") return reject(new Error(`a command came to ${JSON.stringify(outcome)}`));
-        if (nowMs <= endMs) {
-          latenciesMs.push(nowMs - sentMs);
-          submit();
-        } else if (--open === 0) resolve();
-      });
-    };
-    for (let at = 0; at < inFlight; at++) submit();
+/** What is not compared: failover, other sizes of values and groups. */
+async function measureRest(run: Run): Promise<Figures> {
+  const { pace, say } = run;
+  const figures = await inScratch(async (scratch) => {
+    say(`halon, its leader killed ${run.failovers} times`);
+    return measureFailover(await Halon.start(scratch, { members: MEMBERS }), run.failovers, say);
   });
-  if (latenciesMs.length === 0) throw new Error(`no answer within ${seconds} s`);
-  const sorted = Float64Array.from(latenciesMs).sort();
-  const perSecond = latenciesMs.length / seconds;
-  return { inFlight, perSecond, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) };
+  if (run.isQuick) return figures;
+  say("halon, values of other sizes");
+  const values = await inScratch(async (scratch) =>
+    sweepValues(await Halon.start(scratch, { members: MEMBERS }), pace, noteOf("halon", run)),
+  );
+  say("halon, groups of other sizes");
+  return { ...figures, ...values, ...(await sweepMembers(pace, noteOf("halon", run))) };
 }
 
-const HEADER = ["in flight", "per second", "p50 ms", "p99 ms"];
-const rowOf = ({ inFlight, perSecond, p50Ms, p99Ms }: Measured): readonly string[] => [
-  String(inFlight),
-  perSecond.toFixed(0),
-  p50Ms.toFixed(2),
-  p99Ms.toFixed(2),
+/** Of each figure, over the rounds that have it. */
+function medians(rounds: readonly Figures[]): Figures {
+  const names = new Set(rounds.flatMap((figures) => Object.keys(figures)));
+  const medianOf = (name: string): number => {
+    const sorted = rounds.flatMap((figures) => figures[name] ?? []).sort((a, b) => a - b);
+    const middle = sorted.length >> 1;
+    const upper = sorted[middle] as number;
+    return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+  };
+  return Object.fromEntries([...names].map((name) => [name, medianOf(name)]));
+}
+
+const tell = (rows: readonly Noted[]): readonly string[] => [
+  "",
+  ...table([
+    ["system", "load", "per second", "p50 ms", "p99 ms", "failed"],
+    ...rows.map(({ system, load, measured: { perSecond, p50Ms, p99Ms, failed } }) => [
+      system,
+      load,
+      perSecond.toFixed(0),
+      p50Ms.toFixed(2),
+      p99Ms.toFixed(2),
+      String(failed),
+    ]),
+  ]),
 ];
 
-const settingsOf = (seconds: number): Report["settings"] => ({
-  stations: STATIONS.length,
-  station:
-    "a process with the log stack of station-replica (Paxos, journal-file, store-lmdb, transport-nats) and a state machine that puts one key",
-  journal: "fdatasync before each acknowledgement",
-  clients: "1 process, exactly-once updates of one session",
-  commandBytes: COMMAND_BYTES,
-  seconds,
+const settingsOf = ({ pace, failovers, isQuick, abouts }: Run, rounds: number): Report["settings"] => ({
+  members: MEMBERS,
+  machine: "all processes on this one",
+  directory: tmpdir(),
+  ...Object.fromEntries([...abouts].map(([name, about]) => [name, about])),
+  clients: `1 process; 1 connection, and ${CLIENTS} with 10 in flight each`,
+  inFlight: IN_FLIGHT.join(", "),
+  coalescing:
+    "halon's client sends calls that wait together as one request; stations put what has arrived into one decree",
+  valueBytes: VALUE_BYTES,
+  keys: KEYS,
+  ...pace,
+  rounds,
+  failovers,
+  quick: isQuick ? "yes" : "no",
+  [`cpu_us_per_command_${IN_FLIGHT_MAX}`]: "user and system time of all servers, the broker and the client process",
+  [`wire_bytes_per_command_${IN_FLIGHT_MAX}`]: "payload bytes that the broker took in, and gave out to each receiver",
+  [`loopback_bytes_per_command_${IN_FLIGHT_MAX}`]: "all bytes on the loopback interface, headers included",
 });
-
-const round = (value: number): number => Number(value.toPrecision(4));
-
-const figuresOf = (all: readonly Measured[]): Report["figures"] =>
-  Object.fromEntries(
-    all.flatMap(({ inFlight, perSecond, p50Ms, p99Ms }) => [
-      [`per_s_${inFlight}`, round(perSecond)],
-      [`p50_ms_${inFlight}`, round(p50Ms)],
-      [`p99_ms_${inFlight}`, round(p99Ms)],
-    ]),
-  );

@@ -1,26 +1,30 @@
 import { parseArgs } from "node:util";
-import type { Bench } from "./bench.ts";
+import type { Bench, BenchOptions } from "./bench.ts";
 import { logBench } from "./log.ts";
 import { recoveryBench } from "./recovery.ts";
+import { snapshotBench } from "./snapshot.ts";
 
-const benches: Readonly<Record<string, Bench>> = { log: logBench, recovery: recoveryBench };
+const benches: Readonly<Record<string, Bench>> = { log: logBench, recovery: recoveryBench, snapshot: snapshotBench };
 
 const SECONDS_MAX = 3_600;
 const ROUNDS_MAX = 1_000;
-const USAGE = `usage: npm run bench -- NAME [--seconds N] [--rounds N] [--json]
+const STATE_MIB_MAX = 16_384;
+const USAGE = `usage: npm run bench -- NAME [options] [--json]
 
 ${Object.entries(benches)
   .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
   .join("\n")}
 
-  --seconds N  for each measurement
-  --rounds N   of a benchmark that goes in rounds
-  --json       the last line is the report as one JSON object`;
+  --seconds N    for each measurement
+  --rounds N     of a benchmark that goes in rounds; of log, the medians of so many
+  --peers A,B    log: the same load on these too, if they are installed
+  --state-mib N  snapshot: size of the replicated state
+  --quick        only to see that it works: shorter, and less of it
+  --json         the last line is the report as one JSON object`;
 
 interface Request {
   readonly bench: Bench;
-  readonly seconds: number | undefined;
-  readonly rounds: number | undefined;
+  readonly options: Omit<BenchOptions, "say">;
   readonly json: boolean;
 }
 
@@ -29,20 +33,43 @@ function requestOf(args: readonly string[]): Request {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { seconds: { type: "string" }, rounds: { type: "string" }, json: { type: "boolean", default: false } },
+    options: {
+      seconds: { type: "string" },
+      rounds: { type: "string" },
+      peers: { type: "string", default: "" },
+      "state-mib": { type: "string" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+    },
   });
   const [name, ...rest] = positionals;
   if (name === undefined || rest.length > 0) throw new Error("name one benchmark");
   const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
   if (bench === undefined) throw new Error(`unknown benchmark "${name}". Known: ${Object.keys(benches).join(", ")}.`);
-  const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
-  if (seconds !== undefined && !(seconds > 0 && seconds <= SECONDS_MAX))
-    throw new Error(`--seconds ${values.seconds}: a number above 0, at most ${SECONDS_MAX}, is needed`);
-  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0 && rounds <= ROUNDS_MAX))
-    throw new Error(`--rounds ${values.rounds}: a whole number above 0, at most ${ROUNDS_MAX}, is needed`);
-  return { bench, seconds, rounds, json: values.json };
+  const options = {
+    seconds: numberOf("seconds", values.seconds, SECONDS_MAX),
+    rounds: wholeOf("rounds", values.rounds, ROUNDS_MAX),
+    stateMib: wholeOf("state-mib", values["state-mib"], STATE_MIB_MAX),
+    peers: values.peers.split(",").filter((peer) => peer !== ""),
+    isQuick: values.quick,
+  };
+  return { bench, options, json: values.json };
 }
+
+function numberOf(name: string, text: string | undefined, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!(value > 0 && value <= max)) throw new Error(`--${name} ${text}: a number above 0, at most ${max}, is needed`);
+  return value;
+}
+
+function wholeOf(name: string, text: string | undefined, max: number): number | undefined {
+  const value = numberOf(name, text, max);
+  if (value !== undefined && !Number.isInteger(value)) throw new Error(`--${name} ${text}: a whole number is needed`);
+  return value;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
@@ -53,13 +80,19 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     request = requestOf(args);
   } catch (error) {
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    console.error(`bench: ${messageOf(error)}\n\n${USAGE}`);
     return 2;
   }
-  const { bench, seconds, rounds, json } = request;
-  const report = await bench.run({ seconds, rounds, say: console.log });
-  if (json) console.log(JSON.stringify(report));
-  return 0;
+  const { bench, options, json } = request;
+  try {
+    const report = await bench.run({ ...options, say: console.log });
+    if (json) console.log(JSON.stringify(report));
+    return 0;
+  } catch (error) {
+    console.error(`bench: could not measure: ${messageOf(error)}`);
+    return 1;
+  }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Not `exitCode`: what a client of another system has left open would keep this process.
+process.exit(await main(process.argv.slice(2)));
