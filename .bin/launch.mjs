@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The one door to this repository: installs what is missing, builds what has changed, then does what was asked.
 //
-//   npm start · npm test · npm run test:compose | check | fix | bench | sim          (arguments of the command after `--`)
+//   npm start · npm test · npm run test:compose | check | fix | bench | sim | model | pack  (arguments of the command after `--`)
 //
 // It imports nothing but Node, as it runs in a bare clone. Syntax and imports are such that old releases of Node get as far
 // as the sentence which refuses them.
@@ -44,8 +44,22 @@ const commands = {
     "test/dist/compose/main.js",
     "bring docker-compose.yml up, break it, watch it heal, remove it; arguments are parts of steps' names",
   ),
-  sim: program("test/dist/simulation/main.js", "simulate the whole system: --seed S [--trace], --runs N, --model NAME"),
-  bench: program("test/dist/bench/main.js", "measure: log [--seconds N] | recovery [--rounds N]; --json"),
+  sim: program(
+    "test/dist/simulation/main.js",
+    "simulate the whole system, on and on, or: --seed S [--trace], --runs N, --minutes M, --model NAME",
+  ),
+  model: program(
+    "model/run.mjs",
+    "search all that a model of the consensus can do, with Debian's spin: --small, parts of instances' names",
+  ),
+  pack: program(
+    ".bin/pack.mjs",
+    "pack the packages that other projects can take as npm tarballs into packed/, or a directory given",
+  ),
+  bench: program(
+    "test/dist/bench/main.js",
+    "measure: log [--peers etcd,zookeeper,jetstream] | snapshot [--state-mib N] | recovery [--rounds N]; --json",
+  ),
   check: {
     does: "types, lint, format, architecture, dead code; writes nothing; arguments name the checkers to run",
     run: check,

@@ -30,7 +30,7 @@ export function onElectionTimer(turn: Turn, random: number): void {
 }
 
 /** Stands. `isKnown`: this member led until now, nobody has to be asked whether they hear another leader. */
-export function becomeCandidate(turn: Turn, isKnown: boolean): void {
+function becomeCandidate(turn: Turn, isKnown: boolean): void {
   const { state } = turn;
   const membership = assertMembership(state);
   const { self } = state.config;

@@ -5,7 +5,7 @@ import { next } from "./restore.ts";
 import { isMember, type Legislature, type PaxosState, persist, send, setLeader, setTimer, type Turn } from "./state.ts";
 
 /** The membership that decides on decree `number`, which is not trimmed, or the next one behind what is. */
-export function membershipAt({ legislatures }: PaxosState, number: number): Membership {
+function membershipAt({ legislatures }: PaxosState, number: number): Membership {
   const found = legislatures.findLast(({ first }) => first <= number);
   assert(found !== undefined, `nobody is known to have decided on decree ${number}`);
   return found.membership;
@@ -48,7 +48,7 @@ export function onTellTimer(turn: Turn): void {
 }
 
 /** Everything up to `number` is in the applied state. What that leaves of the journal is said in one record. */
-export function writeBase(turn: Turn, number: number): void {
+function writeBase(turn: Turn, number: number): void {
   const { state } = turn;
   const membership = membershipAt(state, number + 1);
   const { promised, boot } = state;

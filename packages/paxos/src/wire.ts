@@ -17,7 +17,7 @@ export function fromWire(value: Long | null | undefined, field: string): number 
 
 const NO_BYTES = new Uint8Array(0);
 
-export const bytesFromWire = (value: Uint8Array | null | undefined): Uint8Array => value ?? NO_BYTES;
+const bytesFromWire = (value: Uint8Array | null | undefined): Uint8Array => value ?? NO_BYTES;
 
 export const ballotToWire = (ballot: Ballot): halon.paxos.v1.IBallot => ({
   round: toWire(ballot.round),

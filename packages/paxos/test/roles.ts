@@ -2,7 +2,7 @@ import type { MemberId } from "@halon/consensus";
 import type { PaxosConfig } from "@halon/paxos";
 import { type Found, Transcript } from "./transcript.ts";
 
-export const THREE: readonly MemberId[] = ["a", "b", "c"];
+const THREE: readonly MemberId[] = ["a", "b", "c"];
 export const FIVE: readonly MemberId[] = ["a", "b", "c", "d", "e"];
 
 type Config = Partial<PaxosConfig>;

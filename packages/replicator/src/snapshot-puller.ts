@@ -6,7 +6,7 @@ import { encodeProgress } from "./frame-codec.ts";
 import { digestOfEntries, gatherRange, RANGE_BYTES_MAX } from "./snapshot-range.ts";
 
 /** A request without a reply for so long is made again. */
-export const REQUEST_TIMEOUT_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 1_000;
 /** Requests to one peer in a row without a reply, before another is asked. */
 const TRIES_MAX = 3;
 /** Wait after all peers were asked in vain; doubled each time up to the second one, and jittered. */

@@ -19,7 +19,7 @@ export interface GatheredRange {
 }
 
 /** The smallest key above `key`. */
-export const keyAfter = (key: string): string => `${key} `;
+const keyAfter = (key: string): string => `${key} `;
 
 /**
  * The entries from `from` on, as far as they fit into one message, at least one if there is one. The range that is returned

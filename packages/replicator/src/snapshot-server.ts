@@ -4,11 +4,11 @@ import type { SnapshotReply, SnapshotReplyBody, SnapshotRequest } from "./frame.
 import { digestOfEntries, gatherRange, RANGE_BYTES_MAX } from "./snapshot-range.ts";
 
 /** Members that one member serves at a time; a further one is sent to others. */
-export const TRANSFERS_MAX = 2;
+const TRANSFERS_MAX = 2;
 /** A snapshot that nobody has asked about for so long is given up. */
-export const TRANSFER_IDLE_MS = 10_000;
+const TRANSFER_IDLE_MS = 10_000;
 /** A snapshot is given up at this age whatever happens: it keeps old pages of the store alive. */
-export const TRANSFER_MS_MAX = 5 * 60_000;
+const TRANSFER_MS_MAX = 5 * 60_000;
 
 export type SnapshotServerInput =
   /** A request as it came from a member. */

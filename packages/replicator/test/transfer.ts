@@ -8,7 +8,7 @@ import { Installation } from "../src/installation.ts";
 import { SnapshotService } from "../src/snapshot-service.ts";
 
 /** Small, so that a small state has many ranges, and values that come in parts. */
-export const RANGE_BYTES = 512;
+const RANGE_BYTES = 512;
 const STORE_FLUSH_MS = 3;
 
 /** Commands are `put KEY LENGTH FILL` and `delete KEY`. */

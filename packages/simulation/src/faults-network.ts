@@ -1,4 +1,4 @@
-import type { FaultKind, FaultTargets } from "./faults.ts";
+import type { FaultKind, FaultTargets } from "./fault.ts";
 
 /** Messages go astray in one direction. */
 export const oneWayCut = (targets: FaultTargets): FaultKind => ({

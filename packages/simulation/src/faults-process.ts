@@ -1,4 +1,4 @@
-import type { FaultKind, FaultTargets } from "./faults.ts";
+import type { FaultKind, FaultTargets } from "./fault.ts";
 
 /** Clocks are at most this much faster or slower than the true time. */
 export const CLOCK_DRIFT_MAX = 0.05;

@@ -1,4 +1,5 @@
 export * from "./chance.ts";
+export * from "./fault.ts";
 export * from "./faults.ts";
 export * from "./faults-disk.ts";
 export { CLOCK_DRIFT_MAX } from "./faults-process.ts";
