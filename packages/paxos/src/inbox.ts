@@ -7,7 +7,7 @@ import { onAcceptOk } from "./leader.ts";
 import { lack, noteAhead, noteChosen, onLearnReply, onLearnRequest, onLearnTrimmed } from "./learner.ts";
 import { onHeartbeat, onHeartbeatOk } from "./lease.ts";
 import type { PaxosMessage } from "./message.ts";
-import { hello, mayTake } from "./peers.ts";
+import { disown, hello, mayTake } from "./peers.ts";
 import { isMember, membershipOf, type PaxosState, send, type Turn } from "./state.ts";
 
 /** A ballot that is so far above all seen is no ballot: taken over, it would leave no room for others. */
@@ -60,7 +60,9 @@ function take(turn: Turn, from: MemberId, addressed: Addressed): void {
     case "learnTrimmed":
       return onLearnTrimmed(turn, from, message);
     case "disowned":
-      state.disowned.set(state.config.self, `${from} says: ${message.why.slice(0, WHY_CHARS_MAX)}`);
+      if (isMember(state, from))
+        disown(state, state.config.self, `${from} says: ${message.why.slice(0, WHY_CHARS_MAX)}`);
+      else state.refused++;
       return;
     case "hello":
       if (from === state.config.self) {

@@ -8,13 +8,13 @@ import {
   type Membership,
 } from "@halon/consensus";
 import { onElectionTimer } from "./candidate.ts";
-import { completeConfig, type PaxosConfig, stretched } from "./config.ts";
+import { completeConfig, FENCE_ROUND, type PaxosConfig, stretched } from "./config.ts";
 import { onMessage } from "./inbox.ts";
 import { mayPropose, onAnnounceTimer, onHeartbeatTimer, onResendTimer, propose, proposeMembers } from "./leader.ts";
 import { deliver, lack, onLearnTimer, onRecords } from "./learner.ts";
 import { confirm, isLeased } from "./lease.ts";
 import { maybeInstall, onTellTimer, onTrim } from "./legislature.ts";
-import { hello, nextBoot } from "./peers.ts";
+import { disown, hello, nextBoot } from "./peers.ts";
 import { Restored } from "./restore.ts";
 import {
   assertState,
@@ -139,6 +139,9 @@ export class Paxos implements Consensus {
   }
 }
 
+const FENCED =
+  "it is fenced for good, as its group was recovered elsewhere: to join the group that goes on, start with an empty directory";
+
 /** A member alone stands at once; others first listen for a leader, for a time that differs between them. */
 function start(turn: Turn, applied: number, random: number): void {
   const { state, nowMs } = turn;
@@ -148,6 +151,7 @@ function start(turn: Turn, applied: number, random: number): void {
   state.delivered = applied;
   state.knownChosen = table.chosen;
   noteBallot(state, state.promised);
+  if (state.promised.round >= FENCE_ROUND) disown(state, config.self, FENCED);
   persist(turn, { kind: "boot", boot: state.boot });
   // The one to itself comes back when the name of this life is durable.
   for (const to of ["all", config.self]) send(turn, to, hello(state, true), true);

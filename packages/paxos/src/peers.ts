@@ -55,6 +55,13 @@ export function forgetPeers(state: PaxosState): void {
   for (const id of state.disowned.keys()) if (!isMember(state, id)) state.disowned.delete(id);
 }
 
+/** The word of `member`, which may be this one, is worth nothing any more. Of strangers only so many are remembered. */
+export function disown(state: PaxosState, member: MemberId, why: string): void {
+  const stranger = [...state.disowned.keys()].find((id) => !isMember(state, id));
+  if (state.disowned.size >= PEERS_MAX && stranger !== undefined) state.disowned.delete(stranger);
+  state.disowned.set(member, why);
+}
+
 /** Messages, few in a second, to which a disowned member is told so. */
 const TELLING: ReadonlySet<PaxosMessage["kind"]> = new Set(["hello", "heartbeat", "probe", "learnRequest"]);
 
@@ -78,7 +85,8 @@ function peerOf({ state, nowMs }: Turn, from: MemberId, boot: number): Peer {
 function onOtherLife({ state, nowMs }: Turn, from: MemberId, peer: Peer, boot: number): void {
   const isTwin = lifeOf(boot) === lifeOf(peer.boot);
   if (isTwin || (boot < peer.boot && nowMs - peer.sinceMs > STRAGGLER_MS)) {
-    state.disowned.set(
+    disown(
+      state,
       from,
       `${from} runs twice: its directory was copied. Stop the copy, and let ${from} join anew as another incarnation`,
     );
@@ -100,7 +108,7 @@ function greet(turn: Turn, from: MemberId, peer: Peer, message: MessageOf<"hello
       `${peer.accepted}, and now knows of ${formatBallot(promised)} and ${accepted}. Let it join anew as another incarnation`;
     // What it said in this life before that is no excuse: a later hello of the same life says the same.
     if (!peer.greeted) {
-      state.disowned.set(from, why);
+      disown(state, from, why);
       send(turn, from, { kind: "disowned", why });
       return false;
     }

@@ -114,6 +114,21 @@ describe("a journal that was rolled back", () => {
     b.run("a: disowned why=old");
     expect(b.core.status.disowned.get("b")).toBe("a says: old");
   });
+
+  it("but takes nobody's word for it who is no member", () => {
+    const b = member("b");
+    const { refused } = b.core.status;
+    b.run("mallory: disowned why=old");
+    expect([b.core.status.disowned.size, b.core.status.refused]).toEqual([0, refused + 1]);
+  });
+
+  it("strangers that come twice, however many, are remembered in part", () => {
+    const a = leader();
+    for (let count = 0; count < 200; count++)
+      a.run(`m${count}*1: hello promised=0.-\nm${count}*1#7: hello promised=0.-`);
+    expect(a.core.status.disowned.size).toBeGreaterThan(0);
+    expect(a.core.status.disowned.size).toBeLessThanOrEqual(64);
+  });
 });
 
 describe("a directory that was copied", () => {

@@ -336,6 +336,8 @@ describe("L9 recovery", () => {
     disk.flushed(disk.written);
     cluster.restart("a");
     cluster.runFor(5_000);
-    expect(cluster.life("a")?.core.status).toMatchObject({ role: "follower", ballot: `${2 ** 52}.-` });
+    const status = cluster.life("a")?.core.status;
+    expect(status).toMatchObject({ role: "follower", ballot: `${2 ** 52}.-` });
+    expect(status?.disowned.get("a")).toMatch(/fenced for good.*empty directory/);
   });
 });

@@ -29,7 +29,7 @@ export function standingOf({ identity, isRejoining, membership, disowned, leader
   if (why !== undefined)
     return {
       kind: "disowned",
-      why: `the other stations do not believe this one any more: ${why}. Then run "station-replica adopt" on the right directory, and start it`,
+      why: `this directory has no vote any more: ${why}. "station-replica adopt" lets a directory join its group as a new incarnation`,
     };
   if (membership === undefined)
     return { kind: "learns", why: "it has not learnt yet who the members are: a majority of the stations has to run" };
