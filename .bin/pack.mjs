@@ -127,7 +127,6 @@ function pack(directory) {
     const names = Object.keys(allowed);
     const folders = names.map((name) => join(staged, name));
     for (const name of names) stage(name, join(staged, name));
-    mkdirSync(directory, { recursive: true });
     for (const file of readdirSync(directory)) if (/^halon-.*\.tgz$/.test(file)) rmSync(join(directory, file));
     const options = ["--silent", "--ignore-scripts", "--pack-destination", directory];
     const [program, ...first] = npmCommand();
@@ -152,7 +151,14 @@ if (directory.startsWith("-") || rest.length > 0) {
   console.error("usage: npm run pack [-- DIRECTORY]");
   process.exitCode = 2;
 } else {
-  const faults = pack(resolve(root, directory));
+  const into = resolve(root, directory);
+  try {
+    mkdirSync(into, { recursive: true });
+  } catch (error) {
+    console.error(`pack: ${into} cannot be made (${error.code}): name a directory that you may write to`);
+    process.exit(2);
+  }
+  const faults = pack(into);
   for (const fault of faults) console.error(fault);
   if (faults.length > 0) process.exitCode = 1;
 }
