@@ -142,7 +142,7 @@ export class Applier {
       case "register":
         return this.#sessions.register(transaction);
       case "update":
-        return this.#sessions.once(transaction, command, () => this.#change(transaction, command.payload, context));
+        return this.#once(transaction, command, context);
       case "idempotent":
         return this.#change(transaction, command.payload, context);
       case "read":
@@ -154,6 +154,14 @@ export class Applier {
       default:
         return command.kind satisfies never;
     }
+  }
+
+  #once(transaction: Transaction, command: Command, context: ApplyContext): Outcome {
+    const known = this.#sessions.recall(transaction, command);
+    if (known !== undefined) return known;
+    const outcome = this.#change(transaction, command.payload, context);
+    this.#sessions.note(command, outcome);
+    return outcome;
   }
 
   #change(transaction: Transaction, payload: Uint8Array, context: ApplyContext): Outcome {
@@ -177,10 +185,7 @@ export class Applier {
   }
 
   #commit(transaction: Transaction): void {
-    for (const [key, before, after] of transaction.changes()) {
-      if (before !== undefined) this.#digest.remove(key, before);
-      if (after !== undefined) this.#digest.add(key, after);
-    }
+    transaction.visit((key, after) => this.#digest.change(key, () => this.#store.get(key), after));
     const position = new DataView(new ArrayBuffer(16));
     position.setFloat64(0, this.#applied);
     position.setFloat64(8, this.#logTimeMs);

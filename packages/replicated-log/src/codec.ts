@@ -41,26 +41,55 @@ const KINDS: readonly CommandKind[] = [
   "reconfigure",
 ];
 
-const commandToWire = (command: Command): halon.log.v1.ICommand => ({
-  kind: KINDS.indexOf(command.kind),
-  session: toWire(command.session),
-  seq: toWire(command.seq),
-  lowest: toWire(command.lowest),
-  payload: command.payload,
-});
+type Run = halon.log.v1.ICommand & { readonly payload: Uint8Array[] };
 
-const commandFromWire = (command: halon.log.v1.ICommand): Command => ({
-  kind: KINDS[command.kind ?? 0] ?? "unsupported",
-  session: fromWire(command.session, "command.session"),
-  seq: fromWire(command.seq, "command.seq"),
-  lowest: fromWire(command.lowest, "command.lowest"),
-  payload: command.payload ?? NO_BYTES,
-});
+/** Commands of one client that follow each other share all but their payloads: a message each would cost more than these. */
+function commandsToWire(commands: readonly Command[]): Run[] {
+  const runs: Run[] = [];
+  let first: Command | undefined;
+  let payload: Uint8Array[] = [];
+  for (const command of commands) {
+    if (first !== undefined && isNext(command, first, payload.length)) payload.push(command.payload);
+    else {
+      const { kind, session, seq, lowest } = command;
+      first = command;
+      payload = [command.payload];
+      runs.push({
+        kind: KINDS.indexOf(kind),
+        session: toWire(session),
+        seq: toWire(seq),
+        lowest: toWire(lowest),
+        payload,
+      });
+    }
+  }
+  return runs;
+}
 
-function commandsFromWire(commands: readonly halon.log.v1.ICommand[] | null | undefined): Command[] {
-  if ((commands?.length ?? 0) > COMMANDS_MAX)
-    throw new LogCodecError(`${commands?.length} commands in one message: at most ${COMMANDS_MAX} are allowed`);
-  return (commands ?? []).map(commandFromWire);
+/** Whether a command is the one that stands so far behind `first` in its run. */
+const isNext = ({ kind, session, seq, lowest }: Command, first: Command, distance: number): boolean =>
+  kind === first.kind &&
+  session === first.session &&
+  lowest === first.lowest &&
+  seq === first.seq + (kind === "update" ? distance : 0);
+
+const ONE_EMPTY = [NO_BYTES];
+
+function commandsFromWire(runs: readonly halon.log.v1.ICommand[] | null | undefined): Command[] {
+  const commands: Command[] = [];
+  for (const { kind: number, session, seq, lowest, payload } of runs ?? []) {
+    const payloads = payload?.length ? payload : ONE_EMPTY;
+    if (commands.length + payloads.length > COMMANDS_MAX)
+      throw new LogCodecError(`too many commands in one message: at most ${COMMANDS_MAX} are allowed`);
+    const kind = KINDS[number ?? 0] ?? "unsupported";
+    const of = { session: fromWire(session, "command.session"), lowest: fromWire(lowest, "command.lowest") };
+    const first = fromWire(seq, "command.seq");
+    const step = kind === "update" ? 1 : 0;
+    if (!Number.isSafeInteger(first + payloads.length)) throw new LogCodecError(`command.seq is ${first}: above 2^53`);
+    for (const [at, each] of payloads.entries())
+      commands.push({ kind, session: of.session, seq: first + at * step, lowest: of.lowest, payload: each });
+  }
+  return commands;
 }
 
 function decodeWith<T>(what: string, decode: () => T): T {
@@ -92,7 +121,7 @@ export const DECREE_BYTES_MAX = 2 * 1024;
 export const encodeDecree = ({ elapsedMs, commands, inForce, proposer = "" }: Decree): Uint8Array =>
   wire.Decree.encode({
     elapsedMs,
-    commands: commands.map(commandToWire),
+    commands: commandsToWire(commands),
     ...(inForce !== undefined && { inForce: membershipToWire(inForce) }),
     proposer,
   }).finish();
@@ -109,7 +138,7 @@ export function decodeDecree(bytes: Uint8Array): Decree {
 }
 
 export const encodeSubmit = (commands: readonly Command[]): Uint8Array =>
-  wire.Submit.encode({ commands: commands.map(commandToWire) }).finish();
+  wire.Submit.encode({ commands: commandsToWire(commands) }).finish();
 
 /** Throws {@link LogCodecError}. */
 export const decodeSubmit = (bytes: Uint8Array): readonly Command[] =>
@@ -162,18 +191,36 @@ function outcomeFromWire({ result, notLeader, busy, refused }: halon.log.v1.IOut
 
 /** Keeps the reply within {@link REPLY_BYTES_MAX}, and so within what a bus carries. */
 export function encodeReply(outcomes: readonly Outcome[]): Uint8Array {
+  const runs: halon.log.v1.IOutcome[] = [];
   let bytes = 0;
-  const fitting = outcomes.map((outcome): Outcome => {
-    if (outcome.kind !== "result") return outcome;
-    bytes += outcome.result.byteLength;
-    return bytes <= REPLY_BYTES_MAX ? outcome : { kind: "unknown" };
-  });
-  return wire.SubmitReply.encode({ outcomes: fitting.map(outcomeToWire) }).finish();
+  let last: Outcome | undefined;
+  for (const outcome of outcomes) {
+    if (outcome.kind === "result") bytes += outcome.result.byteLength;
+    const fitting: Outcome = bytes <= REPLY_BYTES_MAX || outcome.kind !== "result" ? outcome : { kind: "unknown" };
+    const run = runs.at(-1);
+    if (run !== undefined && last !== undefined && isSame(fitting, last)) run.count = (run.count ?? 1) + 1;
+    else runs.push(outcomeToWire(fitting));
+    last = fitting;
+  }
+  return wire.SubmitReply.encode({ outcomes: runs }).finish();
 }
 
+/** Those that are told together: mostly updates whose result is empty. */
+const isSame = (a: Outcome, b: Outcome): boolean =>
+  a === b || (a.kind === "result" && b.kind === "result" && a.result.byteLength === 0 && b.result.byteLength === 0);
+
 /** Throws {@link LogCodecError}. */
-export const decodeReply = (bytes: Uint8Array): readonly Outcome[] =>
-  (decodeWith("reply", () => wire.SubmitReply.decode(bytes)).outcomes ?? []).map(outcomeFromWire);
+export function decodeReply(bytes: Uint8Array): readonly Outcome[] {
+  const outcomes: Outcome[] = [];
+  for (const run of decodeWith("reply", () => wire.SubmitReply.decode(bytes)).outcomes ?? []) {
+    const count = Math.max(1, run.count ?? 1);
+    if (outcomes.length + count > COMMANDS_MAX)
+      throw new LogCodecError(`too many outcomes in one reply: at most ${COMMANDS_MAX} are allowed`);
+    const outcome = outcomeFromWire(run);
+    for (let left = count; left > 0; left--) outcomes.push(outcome);
+  }
+  return outcomes;
+}
 
 /** A client's session, as part of the state. */
 export interface SessionState {
@@ -258,11 +305,17 @@ export interface KeptResults {
   readonly kept: readonly Uint8Array[];
 }
 
-export const encodeResults = ({ seqs, kept }: KeptResults): Uint8Array =>
-  wire.Results.encode({ seqs: seqs.map(toWire), kept: [...kept] }).finish();
+/** What is the same object for all stands there once. */
+export function encodeResults({ seqs, kept }: KeptResults): Uint8Array {
+  const [first] = kept;
+  const isOneForAll = first !== undefined && kept.every((each) => each === first);
+  return wire.Results.encode({ seqs: seqs.map(toWire), kept: isOneForAll ? [first] : [...kept] }).finish();
+}
 
 /** Throws {@link LogCodecError}. */
 export function decodeResults(bytes: Uint8Array): KeptResults {
-  const { seqs, kept } = decodeWith("results", () => wire.Results.decode(bytes));
-  return { seqs: (seqs ?? []).map((seq) => fromWire(seq, "results.seqs")), kept: kept ?? [] };
+  const { seqs: wireSeqs, kept } = decodeWith("results", () => wire.Results.decode(bytes));
+  const seqs = (wireSeqs ?? []).map((seq) => fromWire(seq, "results.seqs"));
+  const [first] = kept ?? [];
+  return { seqs, kept: first !== undefined && kept?.length === 1 ? seqs.map(() => first) : (kept ?? []) };
 }

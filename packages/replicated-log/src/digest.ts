@@ -69,6 +69,9 @@ function finish(mixing: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
+/** Entries whose hashes are remembered: some 10 MiB. When there are more, all are forgotten. */
+const KNOWN_MAX = 65_536;
+
 const NOTHING: Lanes = { low: 0, high: 0 };
 
 /**
@@ -79,6 +82,8 @@ export class StateDigest {
   #low = 0;
   #high = 0;
   readonly #lanes: Lanes = { low: 0, high: 0 };
+  /** Of entries that were changed lately, what they have added. Invariant: of none that is not in the state. */
+  readonly #known = new Map<string, Lanes>();
 
   /** What {@link toString} gave; throws a `RangeError` on anything else. */
   static parse(text: string): StateDigest {
@@ -92,16 +97,42 @@ export class StateDigest {
 
   /** An entry has come. Those that the digest leaves out change nothing. */
   add(key: string, value: Uint8Array): void {
-    const { low, high } = this.#hash(key, value);
-    this.#low = (this.#low + low) | 0;
-    this.#high = (this.#high + high) | 0;
+    this.#plus(this.#hash(key, value), 1);
   }
 
-  /** An entry that was added has gone. */
-  remove(key: string, value: Uint8Array): void {
-    const { low, high } = this.#hash(key, value);
-    this.#low = (this.#low - low) | 0;
-    this.#high = (this.#high - high) | 0;
+  /**
+   * An entry was `before()` and is `after` now; `undefined`: it was not there, or is gone. `before` is called only when nobody
+   * remembers what it has added to the digest: most changes are to what was changed lately.
+   */
+  change(key: string, before: () => Uint8Array | undefined, after: Uint8Array | undefined): void {
+    if (LEFT_OUT.has(key)) return;
+    const known = this.#known.get(key);
+    if (known !== undefined) this.#plus(known, -1);
+    else {
+      const value = before();
+      if (value !== undefined) this.#plus(this.#hash(key, value), -1);
+    }
+    if (after === undefined) {
+      this.#known.delete(key);
+      return;
+    }
+    const lanes = this.#hash(key, after);
+    this.#plus(lanes, 1);
+    if (known === undefined) this.#know(key, { ...lanes });
+    else {
+      known.low = lanes.low;
+      known.high = lanes.high;
+    }
+  }
+
+  #know(key: string, lanes: Lanes): void {
+    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
+    this.#known.set(key, lanes);
+  }
+
+  #plus({ low, high }: Lanes, sign: 1 | -1): void {
+    this.#low = (this.#low + sign * low) | 0;
+    this.#high = (this.#high + sign * high) | 0;
   }
 
   #hash(key: string, value: Uint8Array): Lanes {

@@ -91,7 +91,7 @@ export class LogClient {
   }
 
   #onCall({ token, command: kind, payload }: LogClientInput & { kind: "call" }, out: LogClientOutput[]): void {
-    assert(!this.#calls.has(token), `call ${token} made twice`);
+    if (this.#calls.has(token)) assert(false, `call ${token} made twice`);
     const refusal = refuseTooLarge(payload);
     if (refusal !== undefined) out.push({ kind: "done", token, outcome: refusal });
     else if (this.#calls.size >= this.#config.callsMax) out.push({ kind: "done", token, outcome: { kind: "full" } });

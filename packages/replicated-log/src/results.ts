@@ -27,116 +27,97 @@ export const resultsOf = (session: number): { readonly from: string; readonly to
   to: `${PREFIX}${number(session + 1)}/`,
 });
 
-/** Where the results of one session are. */
-class Index {
+/**
+ * What one session was told, and where that is. All its results of one decree make one entry of the store, which goes when
+ * all of them were answered: so a session costs a store about one entry per decree, however many commands ride in it.
+ * Where each result is stands in memory, 8 KiB per session that has had any.
+ */
+export class Results {
+  readonly #session: number;
   /** At `seq % WINDOW`: the decree in which that number was applied; 0: it was not. */
-  readonly decrees = new Float64Array(WINDOW);
-  /** By decree: how many of its results are not answered yet. */
-  readonly left = new Map<number, number>();
+  readonly #decrees = new Float64Array(WINDOW);
+  /** By decree: how many of its results are not answered yet. Without those of the present decree. */
+  readonly #left = new Map<number, number>();
+  /** Of the present decree. */
+  readonly #fresh = new Map<number, Outcome>();
 
-  set(seq: number, decree: number): void {
-    this.decrees[seq % WINDOW] = decree;
-    this.left.set(decree, (this.left.get(decree) ?? 0) + 1);
+  constructor(session: number) {
+    this.#session = session;
+  }
+
+  /** What the session was told of this command; `undefined` when it was not applied. */
+  get(view: View, seq: number): Outcome | undefined {
+    const decree = this.#decrees[seq % WINDOW] as number;
+    if (decree === 0) return undefined;
+    const fresh = this.#fresh.get(seq);
+    if (fresh !== undefined) return fresh;
+    const { seqs, kept } = decodeResults(view.get(batchKey(this.#session, decree)) ?? NO_BYTES);
+    const at = seqs.indexOf(seq);
+    // The place is another's: numbers of one window differ in it.
+    if (at < 0) return undefined;
+    return recall(kept[at] as Uint8Array, () => view.get(ownKey(this.#session, decree, seq)));
+  }
+
+  /** In decree number `decree` this command was applied. */
+  note(seq: number, outcome: Outcome, decree: number): void {
+    this.#decrees[seq % WINDOW] = decree;
+    this.#fresh.set(seq, outcome);
+  }
+
+  /** The session has said that it knows those of `from` to `to - 1`. */
+  answered(transaction: Transaction, from: number, to: number): void {
+    for (let seq = from; seq < Math.min(to, from + WINDOW); seq++) {
+      const decree = this.#decrees[seq % WINDOW] as number;
+      if (decree === 0) continue;
+      this.#decrees[seq % WINDOW] = 0;
+      if (this.#fresh.delete(seq)) continue;
+      const left = (this.#left.get(decree) ?? 1) - 1;
+      if (left > 0) this.#left.set(decree, left);
+      else {
+        this.#left.delete(decree);
+        remove(transaction, this.#session, decree);
+      }
+    }
+  }
+
+  /** Ends the decree: writes what it has brought. */
+  end(transaction: Transaction, decree: number): void {
+    if (this.#fresh.size === 0) return;
+    const kept: Uint8Array[] = [];
+    for (const [seq, outcome] of this.#fresh) {
+      const own = outcome.kind === "result" && outcome.result.byteLength > INLINE_BYTES_MAX;
+      if (own) transaction.put(ownKey(this.#session, decree, seq), outcome.result);
+      kept.push(own ? APART : keep(outcome));
+    }
+    transaction.put(batchKey(this.#session, decree), encodeResults({ seqs: [...this.#fresh.keys()], kept }));
+    this.#left.set(decree, this.#fresh.size);
+    this.#fresh.clear();
+  }
+
+  /** Takes up what the store has of decree number `decree`; `lowest`: those below it were answered. */
+  restore(stored: Uint8Array, decree: number, lowest: number): void {
+    const seqs = decodeResults(stored).seqs.filter((seq) => seq >= lowest);
+    for (const seq of seqs) this.#decrees[seq % WINDOW] = decree;
+    if (seqs.length > 0) this.#left.set(decree, seqs.length);
   }
 }
 
 /** Entries read at a time. */
 const PIECE_ENTRIES = 256;
 
-/**
- * What sessions were told. All results of one session in one decree make one entry, which goes when all of them were
- * answered: so a session costs a store about one entry per decree, however many commands ride in it. Where each result is
- * stands in memory, 8 KiB per session that has had any.
- */
-export class Results {
-  /** The same as in the store, but for those of the present decree. */
-  readonly #sessions = new Map<number, Index>();
-  /** Of the present decree, by session and number. */
-  readonly #fresh = new Map<number, Map<number, Outcome>>();
-
-  /** `lowestOf`: what a session that is kept has not been answered yet begins there. */
-  constructor(stored: View, lowestOf: (session: number) => number | undefined) {
-    for (let from = PREFIX; ; ) {
-      const piece = stored.range({ from, to: END, limit: PIECE_ENTRIES });
-      for (const [key, value] of piece) this.#restore(key, value, lowestOf);
-      const last = piece.at(-1);
-      if (last === undefined || piece.length < PIECE_ENTRIES) return;
-      from = `${last[0]} `;
+/** All entries of results in a store, large results that stand apart left out. */
+export function* storedResults(
+  stored: View,
+): Generator<{ readonly session: number; readonly decree: number; readonly value: Uint8Array }> {
+  for (let from = PREFIX; ; ) {
+    const piece = stored.range({ from, to: END, limit: PIECE_ENTRIES });
+    for (const [key, value] of piece) {
+      const [session = 0, decree = 0, own] = key.slice(PREFIX.length).split("/").map(Number);
+      if (own === undefined) yield { session, decree, value };
     }
-  }
-
-  /** What the session was told of this command; `undefined` when it was not applied. */
-  get(view: View, session: number, seq: number): Outcome | undefined {
-    const fresh = this.#fresh.get(session)?.get(seq);
-    if (fresh !== undefined) return fresh;
-    const decree = this.#sessions.get(session)?.decrees[seq % WINDOW] ?? 0;
-    if (decree === 0) return undefined;
-    const { seqs, kept } = decodeResults(view.get(batchKey(session, decree)) ?? NO_BYTES);
-    const at = seqs.indexOf(seq);
-    // The place is another's: numbers of one window differ in it.
-    if (at < 0) return undefined;
-    return recall(kept[at] as Uint8Array, () => view.get(ownKey(session, decree, seq)));
-  }
-
-  note(session: number, seq: number, outcome: Outcome): void {
-    const fresh = this.#fresh.get(session) ?? new Map<number, Outcome>();
-    fresh.set(seq, outcome);
-    this.#fresh.set(session, fresh);
-  }
-
-  /** The session has said that it knows those of `from` to `to - 1`. */
-  answered(transaction: Transaction, session: number, from: number, to: number): void {
-    const index = this.#sessions.get(session);
-    for (let seq = from; seq < Math.min(to, from + WINDOW); seq++) {
-      this.#fresh.get(session)?.delete(seq);
-      const decree = index?.decrees[seq % WINDOW] ?? 0;
-      if (index === undefined || decree === 0) continue;
-      index.decrees[seq % WINDOW] = 0;
-      const left = (index.left.get(decree) ?? 1) - 1;
-      if (left > 0) index.left.set(decree, left);
-      else {
-        index.left.delete(decree);
-        remove(transaction, session, decree);
-      }
-    }
-  }
-
-  /** Nothing is asked of this session any more. What is stored of it stays. */
-  forget(session: number): void {
-    this.#sessions.delete(session);
-    this.#fresh.delete(session);
-  }
-
-  /** Ends the decree: writes what it has brought. */
-  end(transaction: Transaction, decree: number): void {
-    for (const [session, fresh] of this.#fresh) {
-      if (fresh.size === 0) continue;
-      const index = this.#index(session);
-      const kept: Uint8Array[] = [];
-      for (const [seq, outcome] of fresh) {
-        index.set(seq, decree);
-        const own = outcome.kind === "result" && outcome.result.byteLength > INLINE_BYTES_MAX;
-        if (own) transaction.put(ownKey(session, decree, seq), outcome.result);
-        kept.push(own ? APART : keep(outcome));
-      }
-      transaction.put(batchKey(session, decree), encodeResults({ seqs: [...fresh.keys()], kept }));
-    }
-    this.#fresh.clear();
-  }
-
-  #restore(key: string, value: Uint8Array, lowestOf: (session: number) => number | undefined): void {
-    const [session = 0, decree = 0, own] = key.slice(PREFIX.length).split("/").map(Number);
-    const lowest = lowestOf(session);
-    if (own !== undefined || lowest === undefined) return;
-    for (const seq of decodeResults(value).seqs) if (seq >= lowest) this.#index(session).set(seq, decree);
-  }
-
-  #index(session: number): Index {
-    const known = this.#sessions.get(session);
-    if (known !== undefined) return known;
-    const index = new Index();
-    this.#sessions.set(session, index);
-    return index;
+    const last = piece.at(-1);
+    if (last === undefined || piece.length < PIECE_ENTRIES) return;
+    from = `${last[0]} `;
   }
 }
 

@@ -1,6 +1,6 @@
 import { decodeSession, encodeSession, type SessionState } from "./codec.ts";
 import { type Command, type Outcome, refuse, WINDOW } from "./command.ts";
-import { Results, resultsOf } from "./results.ts";
+import { Results, resultsOf, storedResults } from "./results.ts";
 import type { Transaction, View } from "./transaction.ts";
 
 /** Sessions kept. A further one makes the group forget the one unused for the longest time. */
@@ -25,6 +25,17 @@ export interface SessionLimits {
   readonly sessionsMax: number;
 }
 
+/** One of them. Invariant: what the store has of it is the same, but for `results` during a decree. */
+class Session {
+  state: SessionState;
+  readonly results: Results;
+
+  constructor(id: number, state: SessionState) {
+    this.state = state;
+    this.results = new Results(id);
+  }
+}
+
 /**
  * Who has been answered what: makes a repeated command of a session an old answer instead of a second application.
  * Ongaro, "Consensus: Bridging Theory and Practice", §6.3. Bounded: so many sessions of {@link WINDOW} results. All that
@@ -32,9 +43,8 @@ export interface SessionLimits {
  */
 export class Sessions {
   readonly #limits: SessionLimits;
-  /** The same as in the store. Between decrees in the order of (decree of last use, id): the first is forgotten first. */
-  readonly #sessions = new Map<number, SessionState>();
-  readonly #results: Results;
+  /** Between decrees in the order of (decree of last use, id): the first is forgotten first. */
+  readonly #sessions = new Map<number, Session>();
   /** Of these, results may be left. */
   readonly #forgotten = new Set<number>();
   /** Used in the present decree. */
@@ -48,8 +58,11 @@ export class Sessions {
       .range({ from: PREFIX, to: "~session0" })
       .map(([key, value]) => [Number(key.slice(PREFIX.length)), decodeSession(value)] as const)
       .sort(([a, { used: usedA }], [b, { used: usedB }]) => usedA - usedB || a - b);
-    for (const [id, session] of sessions) this.#sessions.set(id, session);
-    this.#results = new Results(stored, (id) => this.#sessions.get(id)?.lowest);
+    for (const [id, state] of sessions) this.#sessions.set(id, new Session(id, state));
+    for (const { session: id, decree, value } of storedResults(stored)) {
+      const session = this.#sessions.get(id);
+      session?.results.restore(value, decree, session.state.lowest);
+    }
     for (const [key] of stored.range({ from: FORGOTTEN, to: "~forgotten0" }))
       this.#forgotten.add(Number(key.slice(FORGOTTEN.length)));
   }
@@ -62,15 +75,15 @@ export class Sessions {
   begin(transaction: Transaction, decree: number, logTimeMs: number): void {
     this.#decree = decree;
     this.#nowMs = logTimeMs;
-    for (const [id, { usedMs }] of this.#sessions) {
-      if (usedMs + this.#limits.sessionMs > logTimeMs) return;
+    for (const [id, { state }] of this.#sessions) {
+      if (state.usedMs + this.#limits.sessionMs > logTimeMs) return;
       this.#forget(transaction, id);
     }
   }
 
-  /** Ends it: puts what was used in the order that a restart would find, and clears away what is forgotten. */
+  /** Ends it: writes results, puts what was used in the order that a restart would find, and clears away what is forgotten. */
   end(transaction: Transaction): void {
-    this.#results.end(transaction, this.#decree);
+    for (const id of this.#used) this.#sessions.get(id)?.results.end(transaction, this.#decree);
     if (this.#used.size > 1)
       for (const id of [...this.#used].sort((a, b) => a - b)) {
         const session = this.#sessions.get(id);
@@ -90,12 +103,12 @@ export class Sessions {
     const id = last === undefined ? 1 : Number(decoder.decode(last)) + 1;
     const result = encoder.encode(id.toString());
     transaction.put(NEXT_KEY, result);
-    this.#use(transaction, id, 1);
+    this.#use(transaction, id, new Session(id, { lowest: 1, used: this.#decree, usedMs: this.#nowMs }), 1);
     return { kind: "result", result };
   }
 
-  /** Runs `apply` unless this command was applied before; then gives the outcome of that time. */
-  once(transaction: Transaction, command: Command, apply: () => Outcome): Outcome {
+  /** What this command was told when it was applied, or why it cannot be; `undefined`: apply it, and {@link note} the outcome. */
+  recall(transaction: Transaction, command: Command): Outcome | undefined {
     const { session: id, seq } = command;
     const session = this.#sessions.get(id);
     if (session === undefined)
@@ -103,10 +116,11 @@ export class Sessions {
         "session-unknown",
         `session ${id} is not known here: register again; the outcome of ${seq} is unknown`,
       );
-    const lowest = Math.max(session.lowest, command.lowest);
-    if (lowest > session.lowest || session.used !== this.#decree) {
-      this.#results.answered(transaction, id, session.lowest, lowest);
-      this.#use(transaction, id, lowest);
+    const { state, results } = session;
+    const lowest = Math.max(state.lowest, command.lowest);
+    if (lowest > state.lowest || state.used !== this.#decree) {
+      results.answered(transaction, state.lowest, lowest);
+      this.#use(transaction, id, session, lowest);
     }
     if (seq < lowest) return refuse("answered", `command ${seq} of session ${id} was answered: lowest is ${lowest}`);
     if (seq >= lowest + WINDOW)
@@ -114,22 +128,23 @@ export class Sessions {
         "window",
         `command ${seq} of session ${id} is beyond lowest ${lowest} + ${WINDOW}: answer those first`,
       );
-    const known = this.#results.get(transaction, id, seq);
-    if (known !== undefined) return known;
-    const outcome = apply();
-    this.#results.note(id, seq, outcome);
-    return outcome;
+    return results.get(transaction, seq);
   }
 
-  #use(transaction: Transaction, id: number, lowest: number): void {
-    const session = { lowest, used: this.#decree, usedMs: this.#nowMs };
+  /** What a command has come to that was not to be recalled. */
+  note({ session, seq }: Command, outcome: Outcome): void {
+    this.#sessions.get(session)?.results.note(seq, outcome, this.#decree);
+  }
+
+  #use(transaction: Transaction, id: number, session: Session, lowest: number): void {
+    session.state = { lowest, used: this.#decree, usedMs: this.#nowMs };
     this.#touch(id, session);
     this.#used.add(id);
-    transaction.put(PREFIX + number(id), encodeSession(session));
+    transaction.put(PREFIX + number(id), encodeSession(session.state));
   }
 
   /** To the end of the order. */
-  #touch(id: number, session: SessionState): void {
+  #touch(id: number, session: Session): void {
     this.#sessions.delete(id);
     this.#sessions.set(id, session);
   }
@@ -137,7 +152,6 @@ export class Sessions {
   #forget(transaction: Transaction, id: number): void {
     this.#sessions.delete(id);
     this.#used.delete(id);
-    this.#results.forget(id);
     this.#forgotten.add(id);
     transaction.delete(PREFIX + number(id));
     transaction.put(FORGOTTEN + number(id), NO_BYTES);

@@ -30,22 +30,27 @@ const PIECE_MIN = 16;
 /** Below so many, new keys are put in their place one by one; above, all are sorted anew. */
 const INSERTS_MAX = 32;
 
+/** What a deleted key is changed to. */
+const DELETED = null;
+
 /** Changes of one decree, visible to the commands that follow in it, before they are written together. */
 export class Transaction implements View {
   readonly #store: AppliedStore;
-  readonly #changed = new Map<string, Uint8Array | undefined>();
+  readonly #changed = new Map<string, Uint8Array | typeof DELETED>();
   /** The keys of `#changed` but those of `#unsorted`, sorted: a range looks at those within it only. */
   #sorted: string[] = [];
   #unsorted: string[] = [];
-  /** What was changed since the savepoint, and what it was then: absent from `#changed` is `null`. */
-  #undo: (readonly [key: string, before: Uint8Array | undefined | null])[] = [];
+  /** What was changed since the savepoint, and at the same place what it was then: `undefined` is absent from `#changed`. */
+  readonly #undoKeys: string[] = [];
+  readonly #undoValues: (Uint8Array | typeof DELETED | undefined)[] = [];
 
   constructor(store: AppliedStore) {
     this.#store = store;
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#changed.get(key) ?? (this.#changed.has(key) ? undefined : this.#store.get(key));
+    const changed = this.#changed.get(key);
+    return changed === undefined ? this.#store.get(key) : (changed ?? undefined);
   }
 
   put(key: string, value: Uint8Array): void {
@@ -53,21 +58,24 @@ export class Transaction implements View {
   }
 
   delete(key: string): void {
-    this.#change(key, undefined);
+    this.#change(key, DELETED);
   }
 
   /** From here on changes can be taken back. There is one savepoint at a time: the latest. */
   savepoint(): void {
-    this.#undo = [];
+    this.#undoKeys.length = 0;
+    this.#undoValues.length = 0;
   }
 
   /** Takes back all that was changed since the savepoint. */
   rollback(): void {
     const count = this.#changed.size;
-    for (const [key, before] of this.#undo.reverse())
-      if (before === null) this.#changed.delete(key);
-      else this.#changed.set(key, before);
-    this.#undo = [];
+    for (let at = this.#undoKeys.length - 1; at >= 0; at--) {
+      const before = this.#undoValues[at];
+      if (before === undefined) this.#changed.delete(this.#undoKeys[at] as string);
+      else this.#changed.set(this.#undoKeys[at] as string, before);
+    }
+    this.savepoint();
     if (this.#changed.size === count) return;
     this.#sorted = [];
     this.#unsorted = [...this.#changed.keys()];
@@ -82,24 +90,24 @@ export class Transaction implements View {
     return this.#merge({ from, to, limit, reverse }, reverse ? keys.reverse() : keys);
   }
 
-  /** All that was changed, as it was and as it is; each key once. */
-  *changes(): Generator<readonly [key: string, before: Uint8Array | undefined, after: Uint8Array | undefined]> {
-    for (const [key, after] of this.#changed) yield [key, this.#store.get(key), after];
+  /** All that was changed, and what it is now; each key once. */
+  visit(visitor: (key: string, after: Uint8Array | undefined) => void): void {
+    for (const [key, after] of this.#changed) visitor(key, after ?? undefined);
   }
 
   /** Writes all changes as one batch. The transaction is spent. */
   commit(): void {
     const changes: Change[] = [];
     for (const [key, value] of this.#changed)
-      changes.push(value === undefined ? { kind: "delete", key } : { kind: "put", key, value });
+      changes.push(value === DELETED ? { kind: "delete", key } : { kind: "put", key, value });
     this.#store.write(changes);
   }
 
-  #change(key: string, value: Uint8Array | undefined): void {
+  #change(key: string, value: Uint8Array | typeof DELETED): void {
     const before = this.#changed.get(key);
-    const isNew = before === undefined && !this.#changed.has(key);
-    if (isNew) this.#unsorted.push(key);
-    this.#undo.push([key, isNew ? null : before]);
+    if (before === undefined) this.#unsorted.push(key);
+    this.#undoKeys.push(key);
+    this.#undoValues.push(before);
     this.#changed.set(key, value);
   }
 
@@ -123,7 +131,7 @@ export class Transaction implements View {
         piece.take();
       }
       if (piece.next?.[0] === key) piece.take();
-      const value = this.#changed.get(key);
+      const value = this.#changed.get(key) ?? undefined;
       if (value !== undefined) merged.push([key, value]);
       if (merged.length >= limit) return merged;
     }

@@ -1,6 +1,7 @@
 import { createMembership, MEMBERS_MAX } from "@halon/consensus";
 import {
   COMMANDS_MAX,
+  type Command,
   type CommandKind,
   decodeReconfigure,
   decodeReconfigured,
@@ -21,9 +22,11 @@ import {
   DECREE_BYTES_MAX,
   decodeDecree,
   decodeMembership,
+  decodeResults,
   decodeSession,
   encodeDecree,
   encodeMembership,
+  encodeResults,
   encodeSession,
 } from "../src/codec.ts";
 import { command } from "./commands.ts";
@@ -36,6 +39,7 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
 }
 
+const ONE = Uint8Array.of(0);
 const whole = fc.maxSafeNat();
 const payload = fc.uint8Array({ maxLength: 40 });
 const someCommand = fc.record({
@@ -102,6 +106,68 @@ describe("codec", () => {
         expect(decodeSession(encodeSession({ lowest, used, usedMs }))).toEqual({ lowest, used, usedMs });
       }),
     );
+  });
+
+  it("brings commands of one client that follow each other there and back as one, and no others", () => {
+    const next = fc.constantFrom<Partial<Command>>(
+      {},
+      { seq: 1 },
+      { lowest: 1 },
+      { session: 1 },
+      { kind: "idempotent" },
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(next, payload), { maxLength: 20 }), (steps) => {
+        const commands: Command[] = [];
+        let last = command("update", "", { session: 7, seq: 100, lowest: 90 });
+        for (const [step, each] of steps) {
+          const { kind = last.kind, session = 0, seq = 0, lowest = 0 } = step;
+          const moved = { session: last.session + session, lowest: last.lowest + lowest };
+          last = { kind, ...moved, seq: last.seq + 1 + seq, payload: each };
+          commands.push(last);
+        }
+        expect(plain(decodeSubmit(encodeSubmit(commands)))).toEqual(plain(commands));
+      }),
+    );
+    const run = Array.from({ length: 100 }, (_, at) => command("update", "x", { session: 7, seq: 3 + at, lowest: 3 }));
+    // Three bytes for each payload of one byte, and what they share once.
+    expect(encodeSubmit(run).byteLength).toBeLessThan(100 * 3 + 20);
+  });
+
+  it("reads what was written before commands could share a message", () => {
+    // Two UPDATEs of session 5, numbers 8 and 9, payloads "a" and "b"; and a REGISTER without a payload.
+    const old = Uint8Array.of(
+      ...[10, 11, 8, 2, 16, 5, 24, 8, 32, 8, 42, 1, 97],
+      ...[10, 11, 8, 2, 16, 5, 24, 9, 32, 8, 42, 1, 98],
+      ...[10, 2, 8, 1],
+    );
+    expect(plain(decodeSubmit(old))).toEqual(
+      plain([
+        command("update", "a", { session: 5, seq: 8, lowest: 8 }),
+        command("update", "b", { session: 5, seq: 9, lowest: 8 }),
+        command("register"),
+      ]),
+    );
+  });
+
+  it("says what many commands came to once, and refuses more outcomes than there can be commands", () => {
+    const none: Outcome = { kind: "result", result: new Uint8Array(0) };
+    expect(encodeReply(Array.from({ length: COMMANDS_MAX }, () => none)).byteLength).toBeLessThan(16);
+    // One outcome, 2^31 times.
+    const endless = Uint8Array.of(10, 8, 10, 0, 0x30, 0x80, 0x80, 0x80, 0x80, 0x08);
+    expect(String(thrown(() => decodeReply(endless)))).toContain(`at most ${COMMANDS_MAX}`);
+  });
+
+  it("brings kept results there and back, the same one for many as one", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(whole, { maxLength: 9 }), (seqs) => {
+        const own = seqs.map((seq) => Uint8Array.of(0, seq & 0xff));
+        const one = seqs.map(() => ONE);
+        for (const kept of [own, one])
+          expect(plain(decodeResults(encodeResults({ seqs, kept })))).toEqual(plain({ seqs, kept }));
+      }),
+    );
+    expect(encodeResults({ seqs: [1, 2, 3, 4], kept: [ONE, ONE, ONE, ONE] }).byteLength).toBeLessThan(12);
   });
 
   it("brings memberships and reconfigurations there and back", () => {

@@ -1,3 +1,5 @@
+/** Up to so many new keys are put in their place one by one; of more, a new order is made. */
+const INSERTS_MAX = 64;
 /** Keys of one chunk before it is split: small enough to insert into, large enough that there are few. */
 const CHUNK_KEYS_MAX = 512;
 
@@ -15,12 +17,15 @@ function lowerBound(keys: readonly string[], key: string): number {
 
 /**
  * A map with its keys in order (of UTF-16 code units: for ASCII, of bytes): what a store in memory, or the not yet
- * committed part of one on disk, is made of. Reading a range costs what it yields, not what the map holds.
+ * committed part of one on disk, is made of. Reading a range costs what it yields, not what the map holds, and once what was
+ * added since the last range was read: who never reads one pays for no order.
  */
 export class SortedMap<Value> {
   readonly #values = new Map<string, Value>();
   /** Invariant: keys ascend within each chunk and from chunk to chunk; no chunk is empty. */
-  readonly #chunks: string[][] = [];
+  #chunks: string[][] = [];
+  /** Keys that have no place in `#chunks` yet; in the order of their coming. Invariant: none twice, none in `#chunks`. */
+  #unplaced = new Set<string>();
 
   get size(): number {
     return this.#values.size;
@@ -31,20 +36,26 @@ export class SortedMap<Value> {
   }
 
   set(key: string, value: Value): void {
-    if (!this.#values.has(key)) this.#insert(key);
+    if (!this.#values.has(key)) this.#unplaced.add(key);
     this.#values.set(key, value);
   }
 
   delete(key: string): void {
-    if (!this.#values.delete(key)) return;
+    if (!this.#values.delete(key) || this.#unplaced.delete(key)) return;
     const at = this.#chunkOf(key);
     const chunk = this.#chunks[at] as string[];
     chunk.splice(lowerBound(chunk, key), 1);
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
+  /** All entries, in no order that means anything. */
+  unordered(): Iterable<readonly [key: string, value: Value]> {
+    return this.#values;
+  }
+
   /** Entries with `from <= key < to`, smallest key first, or largest first. The map must not change meanwhile. */
   *entries(from: string, to: string, reverse = false): Generator<readonly [key: string, value: Value]> {
+    this.#place();
     for (const key of reverse ? this.#descend(from, to) : this.#ascend(from, to))
       yield [key, this.#values.get(key) as Value];
   }
@@ -81,6 +92,20 @@ export class SortedMap<Value> {
       else high = middle;
     }
     return Math.max(0, low - 1);
+  }
+
+  /** Gives all keys their place. */
+  #place(): void {
+    if (this.#unplaced.size === 0) return;
+    if (this.#unplaced.size <= INSERTS_MAX) for (const key of this.#unplaced) this.#insert(key);
+    else {
+      // Runs that are in order each are merged in linear time, nearly.
+      const keys = [...this.#chunks.flat(), ...[...this.#unplaced].sort()].sort();
+      this.#chunks = [];
+      for (let at = 0; at < keys.length; at += CHUNK_KEYS_MAX / 2)
+        this.#chunks.push(keys.slice(at, at + CHUNK_KEYS_MAX / 2));
+    }
+    this.#unplaced = new Set();
   }
 
   #insert(key: string): void {

@@ -49,7 +49,11 @@ describe("sorted map", () => {
         for (const [from, to, reverse] of ranges) pair.expectAlike(from, to, reverse);
         pair.deleteRange("k1", "k25");
         pair.expectAlike("", "\x7f", false);
-        for (const one of after) pair.apply(one);
+        for (const [at, one] of after.entries()) {
+          pair.apply(one);
+          // Now and then: a few new keys since the last range was read, or many.
+          if (at % 7 === 0 && at < 400) pair.expectAlike("k1", "k3", at % 2 === 0);
+        }
         for (const [from, to, reverse] of ranges) pair.expectAlike(from, to, reverse);
         pair.deleteRange("", "\x7f");
         pair.expectAlike("", "\x7f", true);

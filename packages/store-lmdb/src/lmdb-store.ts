@@ -24,7 +24,7 @@ export interface LmdbStoreParts {
 }
 
 /** A batch that nobody waits for waits so long for others. */
-const COMMIT_DELAY_MS = 200;
+const COMMIT_DELAY_MS = 500;
 /** Unless so much has gathered. */
 const COMMIT_BYTES = 2 * 1024 * 1024;
 
@@ -201,7 +201,7 @@ export class LmdbStore implements Store {
     this.#filling = new Overlay();
     const { state } = this.#parts;
     const committed = state.batch(() => {
-      for (const [key, change] of overlay.entries("", "\x7f", false))
+      for (const [key, change] of overlay.all())
         if (change === DELETED) void state.remove(key);
         else void state.put(key, change);
     });

@@ -17,7 +17,7 @@ export class Overlay {
     return this.#changes.size;
   }
 
-  /** Roughly what it holds. Replaced values are not taken off again. */
+  /** Roughly what it holds. */
   get bytesCount(): number {
     return this.#bytesCount;
   }
@@ -28,8 +28,15 @@ export class Overlay {
   }
 
   set(key: string, change: Change): void {
+    const before = this.#changes.get(key);
+    if (before !== undefined) this.#bytesCount -= costOf(key, before);
     this.#changes.set(key, change);
     this.#bytesCount += costOf(key, change);
+  }
+
+  /** All there is, in no order. */
+  all(): Iterable<readonly [key: string, change: Change]> {
+    return this.#changes.unordered();
   }
 
   entries(from: string, to: string, reverse: boolean): Iterable<readonly [key: string, change: Change]> {
