@@ -1,5 +1,6 @@
+import protobuf from "protobufjs/minimal.js";
 import { halon } from "./gen/halon.js";
-import type { Body, EventPayload, Header, StateCommand, StateResult } from "./messages.ts";
+import type { Body, Bytes, EventPayload, Header, StateCommand, StateResult } from "./messages.ts";
 
 const wire = halon.wire.v1;
 
@@ -26,6 +27,17 @@ interface MessageType {
   encode(message: object): { finish(): Uint8Array };
   toObject(message: never, options: object): Plain;
 }
+
+const NO_BYTES = new Uint8Array(0);
+/** What a writer holds without further ado, and enough for all that stands beside a payload. */
+const SMALL_BYTES = 1_024;
+
+/** A writer with room for so many bytes of payload and what goes around them. One that grows copies all it has, and doubles. */
+const writerFor = (payloadBytes: number): protobuf.Writer => {
+  const writer = protobuf.Writer.create();
+  if (payloadBytes > SMALL_BYTES) writer.buf = Buffer.allocUnsafe(payloadBytes + SMALL_BYTES);
+  return writer;
+};
 
 const TO_PLAIN = { longs: Number, defaults: true, arrays: true, objects: true, oneofs: true };
 /** Names of the `oneof`s in all our messages; no plain field has such a name. */
@@ -73,15 +85,18 @@ function unfold(value: unknown): unknown {
   return message;
 }
 
-function decodeAs(type: MessageType, what: string, bytes: Uint8Array): Plain {
+function decoding<T>(what: string, bytes: Uint8Array, decode: () => T): T {
   try {
-    return fold(type.toObject(type.decode(bytes) as never, TO_PLAIN)) as Plain;
+    return decode();
   } catch (cause) {
     if (cause instanceof ProtoError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ProtoError("undecodable", `undecodable ${what} of ${bytes.byteLength} bytes: ${why}`, { cause });
   }
 }
+
+const decodeAs = (type: MessageType, what: string, bytes: Uint8Array): Plain =>
+  decoding(what, bytes, () => fold(type.toObject(type.decode(bytes) as never, TO_PLAIN)) as Plain);
 
 function bodyOf(plain: Plain, what: string): { readonly kind: string; readonly value: unknown } {
   const { body } = plain as { body?: { kind: string; value: unknown } };
@@ -100,19 +115,32 @@ export interface Message {
   readonly body: Body;
 }
 
-export const encodeMessage = ({ header, body }: Message): Uint8Array =>
-  encodeAs(wire.Envelope, { ...header, schema: SCHEMA_VERSION, body });
+/** Bodies that are bytes and nothing else, as most messages between stations: going through all that a body can be takes longer than the rest. */
+const isBare = (kind: string | undefined): kind is "log" | "submit" | "submitReply" =>
+  kind === "log" || kind === "submit" || kind === "submitReply";
+
+export function encodeMessage({ header, body }: Message): Uint8Array {
+  const { cluster, sender, incarnation, id, traceparent } = header;
+  const envelope: halon.wire.v1.IEnvelope = { cluster, sender, incarnation, id, traceparent, schema: SCHEMA_VERSION };
+  if (!isBare(body.kind)) return encodeAs(wire.Envelope, { ...envelope, body });
+  const value = body.value as Bytes;
+  envelope[body.kind] = value;
+  return wire.Envelope.encode(envelope, writerFor(value.bytes.byteLength)).finish(true);
+}
 
 /** Bytes fields are views on `bytes`. Throws {@link ProtoError}. */
 export function decodeMessage(bytes: Uint8Array): Message {
-  const plain = decodeAs(wire.Envelope as unknown as MessageType, "envelope", bytes);
-  const { cluster, sender, incarnation, id, traceparent, schema } = plain as unknown as Header & { schema: number };
+  const envelope = decoding("envelope", bytes, () => wire.Envelope.decode(bytes));
+  const { cluster, sender, incarnation, id, traceparent, schema, body: kind } = envelope;
   if (schema > SCHEMA_VERSION + 1 || schema < SCHEMA_VERSION - 1 || schema < 1)
     throw new ProtoError(
       "schema",
       `message of schema ${schema}: this version takes ${SCHEMA_VERSION} and its neighbours`,
     );
-  return { header: { cluster, sender, incarnation, id, traceparent }, body: bodyOf(plain, "envelope") as Body };
+  const header = { cluster, sender, incarnation, id, traceparent };
+  if (isBare(kind)) return { header, body: { kind, value: { bytes: envelope[kind]?.bytes ?? NO_BYTES } } };
+  const plain = decoding("envelope", bytes, () => fold(wire.Envelope.toObject(envelope, TO_PLAIN)) as Plain);
+  return { header, body: bodyOf(plain, "envelope") as Body };
 }
 
 export const encodeStateCommand = (command: StateCommand): Uint8Array => encodeAs(wire.StateCommand, { body: command });

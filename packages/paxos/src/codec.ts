@@ -1,7 +1,16 @@
 import { PaxosCodecError } from "./codec-error.ts";
 import { halon } from "./gen/paxos.js";
 import type { Entry, PaxosMessage } from "./message.ts";
-import { ballotFromWire, ballotToWire, contentFromWire, contentToWire, decodeWith, fromWire, toWire } from "./wire.ts";
+import {
+  ballotFromWire,
+  ballotToWire,
+  contentFromWire,
+  contentToWire,
+  decodeWith,
+  fromWire,
+  toWire,
+  writerFor,
+} from "./wire.ts";
 
 export { decodeRecord, encodeRecord } from "./record-codec.ts";
 
@@ -170,12 +179,15 @@ function lifeFromWire({ hello, disowned }: Wire): PaxosMessage {
 }
 
 export const encodeMessage = ({ group, legislature, boot, message }: Addressed): Uint8Array =>
-  wire.Message.encode({
-    group,
-    legislature: toWire(legislature),
-    boot: toWire(boot),
-    ...bodyToWire(message),
-  }).finish();
+  wire.Message.encode(
+    {
+      group,
+      legislature: toWire(legislature),
+      boot: toWire(boot),
+      ...bodyToWire(message),
+    },
+    writerFor(message.kind === "accept" ? message.value.byteLength : 0),
+  ).finish(true);
 
 /** Values in the result are views on `bytes`. Throws {@link PaxosCodecError}. */
 export function decodeMessage(bytes: Uint8Array): Addressed {

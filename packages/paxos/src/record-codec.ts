@@ -10,6 +10,7 @@ import {
   fromWire,
   membershipFromWire,
   toWire,
+  writerFor,
 } from "./wire.ts";
 
 const wire = halon.paxos.v1;
@@ -26,10 +27,12 @@ export function encodeRecord(record: PaxosRecord): Uint8Array {
         legislature: toWire(record.legislature),
         ...contentToWire(record),
       };
-      return wire.Record.encode({ accepted }).finish();
+      return wire.Record.encode({ accepted }, writerFor(record.value.byteLength)).finish(true);
     }
-    case "learned":
-      return wire.Record.encode({ learned: { number: toWire(record.number), ...contentToWire(record) } }).finish();
+    case "learned": {
+      const learned = { number: toWire(record.number), ...contentToWire(record) };
+      return wire.Record.encode({ learned }, writerFor(record.value.byteLength)).finish(true);
+    }
     case "base": {
       const base = {
         number: toWire(record.number),

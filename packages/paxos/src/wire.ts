@@ -1,4 +1,5 @@
 import { type Ballot, createMembership, type MemberId, type Membership, MembershipError } from "@halon/consensus";
+import protobuf from "protobufjs/minimal.js";
 import { PaxosCodecError } from "./codec-error.ts";
 import type { halon } from "./gen/paxos.js";
 import type { Content } from "./message.ts";
@@ -16,6 +17,15 @@ export function fromWire(value: Long | null | undefined, field: string): number 
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** What a writer holds without further ado, and enough for all that stands beside a payload. */
+const SMALL_BYTES = 1_024;
+
+/** A writer with room for so many bytes of payload and what goes around them. One that grows copies all it has, and doubles. */
+export const writerFor = (payloadBytes: number): protobuf.Writer => {
+  const writer = protobuf.Writer.create();
+  if (payloadBytes > SMALL_BYTES) writer.buf = Buffer.allocUnsafe(payloadBytes + SMALL_BYTES);
+  return writer;
+};
 
 const bytesFromWire = (value: Uint8Array | null | undefined): Uint8Array => value ?? NO_BYTES;
 

@@ -1,9 +1,9 @@
 import { assert, type Membership } from "@halon/consensus";
-import { type AppliedMembership, decodeMembership, encodeMembership } from "./codec.ts";
 import { type Command, type Decree, type Outcome, RESULT_BYTES_MAX, refuse } from "./command.ts";
 import { DIGEST_KEY, digestOf, INSTALLING_KEY, POSITION_KEY, StateDigest } from "./digest.ts";
 import { refuseResult } from "./results.ts";
 import { SESSION_MS, SESSIONS_MAX, type SessionLimits, Sessions } from "./sessions.ts";
+import { type AppliedMembership, decodeMembership, encodeMembership } from "./state-codec.ts";
 import { type AppliedStore, Transaction, type View } from "./transaction.ts";
 
 export interface ApplyContext {
@@ -185,7 +185,11 @@ export class Applier {
   }
 
   #commit(transaction: Transaction): void {
-    transaction.visit((key, after) => this.#digest.change(key, () => this.#store.get(key), after));
+    transaction.visit((key, after) => {
+      const before = this.#store.get(key);
+      if (before !== undefined) this.#digest.remove(key, before);
+      if (after !== undefined) this.#digest.add(key, after);
+    });
     const position = new DataView(new ArrayBuffer(16));
     position.setFloat64(0, this.#applied);
     position.setFloat64(8, this.#logTimeMs);

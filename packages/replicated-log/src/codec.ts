@@ -1,4 +1,5 @@
 import { createMembership, isMemberId, type MemberId, type Membership } from "@halon/consensus";
+import protobuf from "protobufjs/minimal.js";
 import {
   COMMANDS_MAX,
   type Command,
@@ -20,9 +21,9 @@ export class LogCodecError extends Error {
 type Long = NonNullable<halon.log.v1.ICommand["session"]>;
 
 /** The generated types ask for Long; its encoder takes any safe integer. */
-const toWire = (value: number): Long => value as unknown as Long;
+export const toWire = (value: number): Long => value as unknown as Long;
 
-function fromWire(value: Long | null | undefined, field: string): number {
+export function fromWire(value: Long | null | undefined, field: string): number {
   // A plain number for a field that is absent. What is above 2^53 is no safe integer when rounded, either.
   const number = typeof value === "object" ? (value?.toNumber() ?? 0) : Number(value ?? 0);
   if (!Number.isSafeInteger(number)) throw new LogCodecError(`${field} is ${String(value)}: above 2^53`);
@@ -92,7 +93,7 @@ function commandsFromWire(runs: readonly halon.log.v1.ICommand[] | null | undefi
   return commands;
 }
 
-function decodeWith<T>(what: string, decode: () => T): T {
+export function decodeWith<T>(what: string, decode: () => T): T {
   try {
     return decode();
   } catch (cause) {
@@ -102,15 +103,31 @@ function decodeWith<T>(what: string, decode: () => T): T {
   }
 }
 
+/** What a writer holds without further ado, and enough for all that stands beside a payload. */
+const SMALL_BYTES = 1_024;
+
+/** A writer with room for so many bytes of payload and what goes around them. One that grows copies all it has, and doubles. */
+const writerFor = (payloadBytes: number): protobuf.Writer => {
+  const writer = protobuf.Writer.create();
+  if (payloadBytes > SMALL_BYTES) writer.buf = Buffer.allocUnsafe(payloadBytes + SMALL_BYTES);
+  return writer;
+};
+
+const bytesOf = (commands: readonly Command[]): number => {
+  let bytes = 0;
+  for (const command of commands) bytes += commandBytes(command);
+  return bytes;
+};
+
 /** Bytes that `command` takes in a decree, at most. */
 export const commandBytes = (command: Command): number => command.payload.byteLength + 48;
 
-const membershipToWire = ({ legislature, members }: Membership): halon.log.v1.IMembership => ({
+export const membershipToWire = ({ legislature, members }: Membership): halon.log.v1.IMembership => ({
   legislature: toWire(legislature),
   members: [...members],
 });
 
-function membershipFromWire(membership: halon.log.v1.IMembership): Membership {
+export function membershipFromWire(membership: halon.log.v1.IMembership): Membership {
   const legislature = fromWire(membership.legislature, "membership.legislature");
   return decodeWith("membership", () => createMembership(membership.members ?? [], legislature));
 }
@@ -119,12 +136,15 @@ function membershipFromWire(membership: halon.log.v1.IMembership): Membership {
 export const DECREE_BYTES_MAX = 2 * 1024;
 
 export const encodeDecree = ({ elapsedMs, commands, inForce, proposer = "" }: Decree): Uint8Array =>
-  wire.Decree.encode({
-    elapsedMs,
-    commands: commandsToWire(commands),
-    ...(inForce !== undefined && { inForce: membershipToWire(inForce) }),
-    proposer,
-  }).finish();
+  wire.Decree.encode(
+    {
+      elapsedMs,
+      commands: commandsToWire(commands),
+      ...(inForce !== undefined && { inForce: membershipToWire(inForce) }),
+      proposer,
+    },
+    writerFor(bytesOf(commands)),
+  ).finish();
 
 /** Payloads are views on `bytes`. No bytes at all are the empty decree. Throws {@link LogCodecError}. */
 export function decodeDecree(bytes: Uint8Array): Decree {
@@ -138,7 +158,7 @@ export function decodeDecree(bytes: Uint8Array): Decree {
 }
 
 export const encodeSubmit = (commands: readonly Command[]): Uint8Array =>
-  wire.Submit.encode({ commands: commandsToWire(commands) }).finish();
+  wire.Submit.encode({ commands: commandsToWire(commands) }, writerFor(bytesOf(commands))).finish(true);
 
 /** Throws {@link LogCodecError}. */
 export const decodeSubmit = (bytes: Uint8Array): readonly Command[] =>
@@ -222,44 +242,6 @@ export function decodeReply(bytes: Uint8Array): readonly Outcome[] {
   return outcomes;
 }
 
-/** A client's session, as part of the state. */
-export interface SessionState {
-  readonly lowest: number;
-  /** Decree in which it was last used. */
-  readonly used: number;
-  /** Log time then. */
-  readonly usedMs: number;
-}
-
-export const encodeSession = ({ lowest, used, usedMs }: SessionState): Uint8Array =>
-  wire.SessionState.encode({ lowest: toWire(lowest), used: toWire(used), usedMs: toWire(usedMs) }).finish();
-
-/** Throws {@link LogCodecError}. */
-export function decodeSession(bytes: Uint8Array): SessionState {
-  const { lowest, used, usedMs } = decodeWith("session", () => wire.SessionState.decode(bytes));
-  return {
-    lowest: fromWire(lowest, "session.lowest"),
-    used: fromWire(used, "session.used"),
-    usedMs: fromWire(usedMs, "session.usedMs"),
-  };
-}
-
-/** Who votes, as part of the state. */
-export interface AppliedMembership {
-  readonly membership: Membership;
-  /** Its first decree. */
-  readonly first: number;
-}
-
-export const encodeMembership = ({ membership, first }: AppliedMembership): Uint8Array =>
-  wire.AppliedMembership.encode({ inForce: membershipToWire(membership), first: toWire(first) }).finish();
-
-/** Throws {@link LogCodecError}. */
-export function decodeMembership(bytes: Uint8Array): AppliedMembership {
-  const { inForce, first } = decodeWith("membership", () => wire.AppliedMembership.decode(bytes));
-  return { membership: membershipFromWire(inForce ?? {}), first: fromWire(first, "membership.first") };
-}
-
 /** The payload of a command `reconfigure`: who is to vote, and who no longer. What is so already is not changed. */
 export interface Reconfigure {
   readonly add?: MemberId;
@@ -297,25 +279,4 @@ export const encodeReconfigured = ({ number, membership }: Reconfigured): Uint8A
 export function decodeReconfigured(bytes: Uint8Array): Reconfigured {
   const { number, inForce } = decodeWith("reconfiguration", () => wire.Reconfigured.decode(bytes));
   return { number: fromWire(number, "number"), membership: membershipFromWire(inForce ?? {}) };
-}
-
-/** What a session was told of its commands in one decree; `kept` in the order of `seqs`. */
-export interface KeptResults {
-  readonly seqs: readonly number[];
-  readonly kept: readonly Uint8Array[];
-}
-
-/** What is the same object for all stands there once. */
-export function encodeResults({ seqs, kept }: KeptResults): Uint8Array {
-  const [first] = kept;
-  const isOneForAll = first !== undefined && kept.every((each) => each === first);
-  return wire.Results.encode({ seqs: seqs.map(toWire), kept: isOneForAll ? [first] : [...kept] }).finish();
-}
-
-/** Throws {@link LogCodecError}. */
-export function decodeResults(bytes: Uint8Array): KeptResults {
-  const { seqs: wireSeqs, kept } = decodeWith("results", () => wire.Results.decode(bytes));
-  const seqs = (wireSeqs ?? []).map((seq) => fromWire(seq, "results.seqs"));
-  const [first] = kept ?? [];
-  return { seqs, kept: first !== undefined && kept?.length === 1 ? seqs.map(() => first) : (kept ?? []) };
 }

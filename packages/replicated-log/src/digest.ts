@@ -69,9 +69,6 @@ function finish(mixing: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
-/** Entries whose hashes are remembered: some 10 MiB. When there are more, all are forgotten. */
-const KNOWN_MAX = 65_536;
-
 const NOTHING: Lanes = { low: 0, high: 0 };
 
 /**
@@ -82,8 +79,6 @@ export class StateDigest {
   #low = 0;
   #high = 0;
   readonly #lanes: Lanes = { low: 0, high: 0 };
-  /** Of entries that were changed lately, what they have added. Invariant: of none that is not in the state. */
-  readonly #known = new Map<string, Lanes>();
 
   /** What {@link toString} gave; throws a `RangeError` on anything else. */
   static parse(text: string): StateDigest {
@@ -100,34 +95,9 @@ export class StateDigest {
     this.#plus(this.#hash(key, value), 1);
   }
 
-  /**
-   * An entry was `before()` and is `after` now; `undefined`: it was not there, or is gone. `before` is called only when nobody
-   * remembers what it has added to the digest: most changes are to what was changed lately.
-   */
-  change(key: string, before: () => Uint8Array | undefined, after: Uint8Array | undefined): void {
-    if (LEFT_OUT.has(key)) return;
-    const known = this.#known.get(key);
-    if (known !== undefined) this.#plus(known, -1);
-    else {
-      const value = before();
-      if (value !== undefined) this.#plus(this.#hash(key, value), -1);
-    }
-    if (after === undefined) {
-      this.#known.delete(key);
-      return;
-    }
-    const lanes = this.#hash(key, after);
-    this.#plus(lanes, 1);
-    if (known === undefined) this.#know(key, { ...lanes });
-    else {
-      known.low = lanes.low;
-      known.high = lanes.high;
-    }
-  }
-
-  #know(key: string, lanes: Lanes): void {
-    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
-    this.#known.set(key, lanes);
+  /** An entry that was added has gone. */
+  remove(key: string, value: Uint8Array): void {
+    this.#plus(this.#hash(key, value), -1);
   }
 
   #plus({ low, high }: Lanes, sign: 1 | -1): void {

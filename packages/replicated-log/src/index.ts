@@ -7,7 +7,6 @@ export {
   REQUESTS_MAX,
 } from "./client-call.ts";
 export {
-  type AppliedMembership,
   decodeDecree,
   decodeReconfigure,
   decodeReconfigured,
@@ -28,4 +27,5 @@ export * from "./log-io.ts";
 export { LAG_DECREES_MAX, LISTEN_MS } from "./reconfiguration.ts";
 export * from "./replicated-log.ts";
 export { SESSION_MS, SESSIONS_MAX, type SessionLimits } from "./sessions.ts";
+export type { AppliedMembership } from "./state-codec.ts";
 export * from "./transaction.ts";

@@ -2,6 +2,7 @@ import { assert, type MemberId } from "@halon/consensus";
 import {
   backoffMs,
   type Call,
+  type CallKind,
   type LogClientInput,
   type LogClientOutput,
   REQUESTS_MAX,
@@ -22,6 +23,9 @@ export const LOG_CLIENT_DEFAULTS = { callsMax: 16_384, requestTimeoutMs: 1_000 }
 /** Redirections followed at once, before backing off: two members may each name the other. */
 const REDIRECTS_MAX = 3;
 const BACKOFF_TIMER = "backoff";
+const GATHER_TIMER = "gather";
+/** A request carries no more than its share of all calls, so that several are under way; but so few are not divided. */
+const BATCH_CALLS_MIN = 128;
 
 interface Sent {
   readonly to: MemberId;
@@ -30,7 +34,8 @@ interface Sent {
 
 /**
  * A client of the log; sans-IO. Retries each call, for ever, with the same number, so that it is applied once whatever is
- * lost; follows the leader; lets calls that wait together travel together. Order among calls that wait at the same time
+ * lost; follows the leader; lets calls that wait together travel together: with nothing under way a call goes at once, else
+ * at the end of the turn (a timer that is due when it is set), with all that were made meanwhile. Order among calls that wait at the same time
  * is not promised: who needs it awaits one before making the next.
  */
 export class LogClient {
@@ -50,6 +55,7 @@ export class LogClient {
   #redirects = 0;
   #random = 0.5;
   #isBackingOff = false;
+  #isGathering = false;
 
   constructor(config: LogClientConfig) {
     this.#config = { ...LOG_CLIENT_DEFAULTS, ...config };
@@ -67,6 +73,7 @@ export class LogClient {
     switch (input.kind) {
       case "call":
         this.#onCall(input, out);
+        if (this.#maybeGather(input.command, nowMs, out)) return out;
         break;
       case "cancel":
         this.#onCancel(input.token);
@@ -80,6 +87,7 @@ export class LogClient {
       case "timer":
         this.#random = input.random;
         if (input.name === STALE_TIMER) this.#stale.resume();
+        else if (input.name === GATHER_TIMER) this.#isGathering = false;
         else this.#isBackingOff = false;
         break;
       default:
@@ -101,6 +109,14 @@ export class LogClient {
       if (kind === "stale") this.#stale.push(call);
       else this.#queue.push(call);
     }
+  }
+
+  /** Whether a call that was made now goes later. */
+  #maybeGather(kind: CallKind, nowMs: number, out: LogClientOutput[]): boolean {
+    if ((kind === "stale" ? this.#stale.underWay : this.#sent.size) === 0) return false;
+    if (!this.#isGathering) out.push({ kind: "timer", name: GATHER_TIMER, atMs: nowMs });
+    this.#isGathering = true;
+    return true;
   }
 
   #onCancel(token: number): void {
@@ -161,7 +177,8 @@ export class LogClient {
 
   #takeBatch(): readonly Call[] {
     // The opening of a session may have to go along.
-    const countMax = this.#session.isOpen ? COMMANDS_MAX : COMMANDS_MAX - 1;
+    const share = Math.max(BATCH_CALLS_MIN, Math.ceil(this.#calls.size / REQUESTS_MAX));
+    const countMax = Math.min(share, COMMANDS_MAX - 1);
     const { batch, left } = splitBatch(this.#queue, countMax, (call) => this.#mayGo(call));
     this.#queue = left;
     if (!this.#session.isOpen && !this.#registering && left.some((call) => call.kind === "update")) {

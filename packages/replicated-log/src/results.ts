@@ -1,5 +1,5 @@
-import { decodeResults, encodeResults } from "./codec.ts";
 import { type Outcome, RESULT_BYTES_MAX, type Refusal, refuse, WINDOW } from "./command.ts";
+import { decodeResults, encodeResults } from "./state-codec.ts";
 import type { Transaction, View } from "./transaction.ts";
 
 /** A longer result has an entry of its own, so that no entry grows beyond what a store takes. */

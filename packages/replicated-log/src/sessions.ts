@@ -1,6 +1,6 @@
-import { decodeSession, encodeSession, type SessionState } from "./codec.ts";
 import { type Command, type Outcome, refuse, WINDOW } from "./command.ts";
 import { Results, resultsOf, storedResults } from "./results.ts";
+import { decodeSession, encodeSession, type SessionState } from "./state-codec.ts";
 import type { Transaction, View } from "./transaction.ts";
 
 /** Sessions kept. A further one makes the group forget the one unused for the longest time. */

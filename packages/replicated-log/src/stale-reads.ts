@@ -16,6 +16,11 @@ export class StaleReads {
   #failures = 0;
   #isBackingOff = false;
 
+  /** Requests without an answer. */
+  get underWay(): number {
+    return this.#sent.size;
+  }
+
   push(call: Call): void {
     this.#queue.push(call);
   }

@@ -18,17 +18,15 @@ import {
 } from "@halon/replicated-log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DECREE_BYTES_MAX, decodeDecree, encodeDecree } from "../src/codec.ts";
 import {
-  DECREE_BYTES_MAX,
-  decodeDecree,
   decodeMembership,
   decodeResults,
   decodeSession,
-  encodeDecree,
   encodeMembership,
   encodeResults,
   encodeSession,
-} from "../src/codec.ts";
+} from "../src/state-codec.ts";
 import { command } from "./commands.ts";
 
 /** Bytes as they come off the wire are Buffers, views on the frame. */

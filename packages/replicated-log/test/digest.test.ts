@@ -92,39 +92,11 @@ describe("digest", () => {
         for (const [name, value] of entries) there.add(name, value);
         back.add("gone", bytes("x"));
         for (const [name, value] of entries.toReversed()) back.add(name, value);
-        back.change("gone", () => bytes("x"), undefined);
+        back.remove("gone", bytes("x"));
         expect(back.toString()).toBe(there.toString());
         expect(StateDigest.parse(there.toString()).toString()).toBe(there.toString());
       }),
     );
-  });
-
-  it("asks for what an entry was only when it does not remember it, and forgets no more than it may", () => {
-    const digest = new StateDigest();
-    const twin = new StateDigest();
-    let asked = 0;
-    const count = 70_000;
-    const change = (at: number, before: string | undefined, after: string | undefined): void =>
-      digest.change(
-        `k${at}`,
-        () => {
-          asked++;
-          return before === undefined ? undefined : bytes(before);
-        },
-        after === undefined ? undefined : bytes(after),
-      );
-    for (let at = 0; at < count; at++) change(at, undefined, `a${at}`);
-    expect(asked).toBe(count);
-    change(count - 1, `a${count - 1}`, "b");
-    expect(asked).toBe(count);
-    for (let at = 0; at < count - 1; at++) change(at, `a${at}`, undefined);
-    expect(asked).toBeGreaterThan(count);
-    twin.add(`k${count - 1}`, bytes("b"));
-    expect(digest.toString()).toBe(twin.toString());
-    // What is gone and comes again is new.
-    change(0, undefined, "c");
-    twin.add("k0", bytes("c"));
-    expect(digest.toString()).toBe(twin.toString());
   });
 
   it("tells a flipped bit, a moved value and a shifted border of key and value", () => {

@@ -24,6 +24,10 @@ class Bench {
   readonly done = new Map<number, string>();
   timerAtMs: number | undefined;
   timer = "";
+  /** Calls of one turn gather until {@link endTurn}. */
+  gathers = false;
+  /** Timers for that which are set. */
+  gathering = 0;
 
   constructor(members: readonly string[] = ["a", "b", "c"], callsMax?: number) {
     this.client = new LogClient({ members, ...(callsMax !== undefined && { callsMax }) });
@@ -32,6 +36,7 @@ class Bench {
   input(input: LogClientInput): void {
     for (const output of this.client.step(input, this.nowMs)) {
       if (output.kind === "request") this.requests.push(output);
+      else if (output.kind === "timer" && output.name === "gather") this.#gather(output.atMs);
       else if (output.kind === "timer") {
         this.timerAtMs = output.atMs;
         this.timer = output.name;
@@ -40,6 +45,18 @@ class Bench {
         this.done.set(output.token, output.outcome.kind === "full" ? "full" : say(output.outcome));
       }
     }
+  }
+
+  /** Most tests make one call a turn. */
+  #gather(atMs: number | undefined): void {
+    expect(atMs).toBe(this.nowMs);
+    if (this.gathers) this.gathering++;
+    else this.endTurn();
+  }
+
+  endTurn(): void {
+    this.gathering = 0;
+    this.input({ kind: "timer", name: "gather", random: 0.5 });
   }
 
   call(token: number, kind: CallKind = "update", payload = `p${token}`): void {
@@ -91,6 +108,33 @@ const shown = (commands: readonly Command[]): string[] =>
   commands.map(({ kind, session, seq, lowest, payload }) => `${kind} ${session}/${seq} ${lowest} ${text(payload)}`);
 
 describe("LogClient", () => {
+  it("sends a call at once when nothing is under way, else with all of its turn, divided among the requests there may be", () => {
+    const bench = new Bench();
+    bench.gathers = true;
+    bench.call(1, "idempotent");
+    const first = bench.take();
+    expect(first.commands).toHaveLength(1);
+    for (let token = 2; token <= 1_001; token++) bench.call(token, "idempotent");
+    expect(bench.requests).toHaveLength(0);
+    expect(bench.gathering).toBe(1);
+    bench.endTurn();
+    const sizes = (): number[] => bench.requests.map(({ commands }) => commands.length);
+    expect(sizes()).toEqual([251, 251, 251]);
+    // What waits goes with the next answer, without waiting for the end of a turn.
+    bench.all(first, { kind: "result", result: bytes("") });
+    expect(sizes()).toEqual([251, 251, 251, 247]);
+    for (let done = 0; done < 1_000; ) {
+      const request = bench.take();
+      done += request.commands.length;
+      bench.all(request, { kind: "result", result: bytes("") });
+    }
+    expect(bench.client.waiting).toBe(0);
+    for (const token of [2_001, 2_002]) bench.call(token, "stale");
+    expect(sizes()).toEqual([1]);
+    bench.endTurn();
+    expect(sizes()).toEqual([1, 1]);
+  });
+
   it("opens a session for its first update, and numbers updates in it", () => {
     const bench = new Bench();
     bench.call(1);

@@ -1,5 +1,6 @@
 import { isMemberId } from "@halon/consensus";
 import { KEY_CHARS_MAX, VALUE_BYTES_MAX } from "@halon/runtime";
+import protobuf from "protobufjs/minimal.js";
 import {
   END,
   type Frame,
@@ -32,6 +33,16 @@ function fromWire(value: Long | null | undefined, field: string): number {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** What a writer holds without further ado, and enough for all that stands beside a payload. */
+const SMALL_BYTES = 1_024;
+
+/** A writer with room for so many bytes of payload and what goes around them. One that grows copies all it has, and doubles. */
+const writerFor = (payloadBytes: number): protobuf.Writer => {
+  const writer = protobuf.Writer.create();
+  if (payloadBytes > SMALL_BYTES) writer.buf = Buffer.allocUnsafe(payloadBytes + SMALL_BYTES);
+  return writer;
+};
+
 const DIGEST_BYTES = 32;
 const OTHERS_MAX = 32;
 
@@ -172,7 +183,10 @@ function bodyFromWire({ consensus, digest, snapshotRequest, snapshotReply }: hal
 }
 
 export const encodeFrame = ({ from, body }: Frame): Uint8Array =>
-  wire.Frame.encode({ from, ...bodyToWire(body) }).finish();
+  wire.Frame.encode(
+    { from, ...bodyToWire(body) },
+    writerFor(body.kind === "consensus" ? body.bytes.byteLength : 0),
+  ).finish(true);
 
 function decodeWith<T>(what: string, decode: () => T): T {
   try {

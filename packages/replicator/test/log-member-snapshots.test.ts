@@ -56,7 +56,7 @@ function setUpBehind(): { group: SimulatedGroup; load: Load } {
   group.members[2]?.kill();
   load.run(150);
   expect(group.member(0).status.trims).toBeGreaterThan(2);
-  expect(group.member(0).status.trimmed).toBeGreaterThan(30);
+  expect(group.member(0).status.trimmed).toBeGreaterThan(15);
   return { group, load };
 }
 

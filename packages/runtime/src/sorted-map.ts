@@ -35,9 +35,12 @@ export class SortedMap<Value> {
     return this.#values.get(key);
   }
 
-  set(key: string, value: Value): void {
-    if (!this.#values.has(key)) this.#unplaced.add(key);
+  /** Returns what was there before. */
+  set(key: string, value: Value): Value | undefined {
+    const before = this.#values.get(key);
+    if (before === undefined && !this.#values.has(key)) this.#unplaced.add(key);
     this.#values.set(key, value);
+    return before;
   }
 
   delete(key: string): void {

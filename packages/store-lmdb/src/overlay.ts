@@ -28,10 +28,8 @@ export class Overlay {
   }
 
   set(key: string, change: Change): void {
-    const before = this.#changes.get(key);
-    if (before !== undefined) this.#bytesCount -= costOf(key, before);
-    this.#changes.set(key, change);
-    this.#bytesCount += costOf(key, change);
+    const before = this.#changes.set(key, change);
+    this.#bytesCount += before === undefined ? costOf(key, change) : bytesOf(change) - bytesOf(before);
   }
 
   /** All there is, in no order. */
@@ -45,8 +43,9 @@ export class Overlay {
 }
 
 /** What a change adds to {@link Overlay.bytesCount}. */
-export const costOf = (key: string, change: Change): number =>
-  ENTRY_BYTES + key.length + (change === DELETED ? 0 : change.length);
+export const costOf = (key: string, change: Change): number => ENTRY_BYTES + key.length + bytesOf(change);
+
+const bytesOf = (change: Change): number => (change === DELETED ? 0 : change.length);
 
 /** Entries of both, in key order; where both have a key, `upper`'s. Each must be in that order itself. */
 export function* merged<Value>(
