@@ -5,14 +5,16 @@ function setUp() {
   const journal = { bytesCount: 0 };
   const flushes: (() => void)[] = [];
   const trims: number[] = [];
+  const awaited: { decree?: number } = {};
   const store = { flush: (done: () => void) => flushes.push(done) };
   const trimming = new Trimming(4_000 / 3, {
     journal,
     store,
     random: { u32: () => 0 },
     trim: (through) => trims.push(through),
+    awaited: () => awaited.decree,
   });
-  return { journal, flushes, trims, trimming };
+  return { journal, flushes, trims, awaited, trimming };
 }
 
 describe("Trimming", () => {
