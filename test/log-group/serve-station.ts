@@ -42,8 +42,10 @@ export async function serveStation(
 
   function statusNow(): StationStatus {
     const { role, leader, phase, applied, trimmed, installs, diverged, undecided, damaged } = member.status;
+    const { rounds, receivedBytes } = member.status.installing;
     const faults = diverged + undecided + damaged;
-    return { role, leader, phase, applied, trimmed, installs, faults, stallMs: stallMs(), startStallMs };
+    const transfer = { installs, rounds, receivedBytes };
+    return { role, leader, phase, applied, trimmed, ...transfer, faults, stallMs: stallMs(), startStallMs };
   }
   process.on("message", (question: StationQuestion) => {
     const { kind, token } = question;

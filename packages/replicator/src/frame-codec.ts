@@ -73,6 +73,7 @@ function requestFromWire(request: halon.replicator.v1.ISnapshotRequest): Snapsho
     digest: sha256(request.digest),
     offset: fromWire(request.offset, "offset"),
     since: fromWire(request.since, "since"),
+    ahead: request.ahead ?? 0,
   };
 }
 

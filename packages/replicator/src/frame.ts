@@ -13,6 +13,7 @@ export interface SnapshotRequest {
   readonly offset: number;
   /** 0: none. */
   readonly since: number;
+  readonly ahead: number;
 }
 
 export type SnapshotEntry = readonly [key: string, value: Uint8Array];

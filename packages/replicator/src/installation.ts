@@ -17,9 +17,10 @@ import {
   type SnapshotPullerInput,
   type SnapshotPullerOutput,
 } from "./snapshot-puller.ts";
+import { AHEAD_MAX } from "./snapshot-range.ts";
 
 /** Replies that may wait; a further one is dropped, and asked for again. */
-const INPUTS_MAX = 8;
+const INPUTS_MAX = 2 * (AHEAD_MAX + 1);
 
 export interface InstallationPorts {
   readonly clock: Clock;

@@ -9,7 +9,7 @@ import {
   type SnapshotReplyBody,
   type SnapshotRequest,
 } from "./frame.ts";
-import { digestOfEntries, gatherRange } from "./snapshot-range.ts";
+import { AHEAD_MAX, digestOfEntries, gatherRange, NO_DIGEST } from "./snapshot-range.ts";
 
 /** What has come in, in this life. */
 export interface AssemblyCounters {
@@ -26,8 +26,6 @@ interface Partial {
   bytesCount: number;
 }
 
-const NO_DIGEST = new Uint8Array(32);
-
 /**
  * A peer's state, as far as it has come: what to ask next, and what to write for an answer. First all ranges are walked
  * through; then, in a *round*, what has changed from one snapshot to a newer one is put on top, which may also be done in the
@@ -40,6 +38,8 @@ export class SnapshotAssembly {
   #digest = new StateDigest();
   /** What is here of the range that was asked for last. */
   #own: readonly SnapshotEntry[] = [];
+  /** The last range was here already, and the next ones may be. */
+  #wasSame = false;
   #partial: Partial | undefined;
   #counters = { ranges: 0, rangesSame: 0, receivedBytes: 0 };
 
@@ -98,22 +98,25 @@ export class SnapshotAssembly {
   request(atLeast: number): SnapshotRequest {
     const { decree, since, next: from, walked } = this.#progress;
     const offset = this.#partial?.bytesCount ?? 0;
-    if (since > 0) return { decree, since, atLeast, from, to: walked, digest: NO_DIGEST, offset };
+    if (since > 0) return { decree, since, atLeast, from, to: walked, digest: NO_DIGEST, offset, ahead: AHEAD_MAX };
     const { entries, to } = gatherRange(this.#view, from, END, this.#rangeBytesMax);
     this.#own = entries;
-    return { decree, since, atLeast, from, to, digest: digestOfEntries(entries), offset };
+    const ahead = this.#wasSame && entries.length > 0 ? 0 : AHEAD_MAX;
+    return { decree, since, atLeast, from, to, digest: digestOfEntries(entries), offset, ahead };
   }
 
   /** Whether it can go on from what is here to a newer snapshot. */
   requestRound(atLeast: number): SnapshotRequest {
     const { decree: since } = this.#progress;
-    return { decree: 0, since, atLeast, from: "", to: END, digest: NO_DIGEST, offset: 0 };
+    return { decree: 0, since, atLeast, from: "", to: END, digest: NO_DIGEST, offset: 0, ahead: 0 };
   }
 
   /** An answer to what was asked. A `same` of what is no longer here, or a part that has come already, says nothing new. */
   answers(asked: SnapshotRequest, { body, ...reply }: SnapshotReply): boolean {
     const { decree, since, from, to, digest } = asked;
-    if (reply.decree !== decree || reply.since !== since || reply.from !== from || reply.to > to) return false;
+    if (reply.decree !== decree || reply.since !== since || reply.from !== from) return false;
+    // What follows an answer to the end of the range is not bound by it.
+    if (reply.to > to) return false;
     if (body.kind === "part") return body.offset === (this.#partial?.bytesCount ?? 0);
     if (body.kind === "changes") return since > 0;
     if (body.kind === "same") return since === 0 && reply.to === to && Buffer.compare(body.digest, digest) === 0;
@@ -135,6 +138,7 @@ export class SnapshotAssembly {
       }
     }
     if (body.kind !== "same") this.#counters.ranges++;
+    this.#wasSame = body.kind === "same";
     this.#partial = undefined;
     this.#advance(to);
     return changes;

@@ -4,6 +4,7 @@ import type { StoreChange } from "@halon/runtime";
 import { type InstallProgress, NO_PROGRESS, type SnapshotReply, type SnapshotRequest } from "./frame.ts";
 import { encodeProgress } from "./frame-codec.ts";
 import { type AssemblyCounters, SnapshotAssembly } from "./snapshot-assembly.ts";
+import { requestAfter } from "./snapshot-range.ts";
 
 /** A request without a reply for so long is made again. */
 const REQUEST_TIMEOUT_MS = 1_000;
@@ -78,8 +79,8 @@ export class SnapshotPuller {
   #ageMs = Number.POSITIVE_INFINITY;
   #wholes = 0;
   #isWriting = false;
-  /** Came while the range before was being written. */
-  #stashed: SnapshotReply | undefined;
+  /** Came while a range before was being written. */
+  #stashed: SnapshotReply[] = [];
   #tries = 0;
   /** Peers asked in a row that had nothing. */
   #vain = 0;
@@ -166,7 +167,7 @@ export class SnapshotPuller {
     this.#assembly.resume(progress);
     this.#asksNewer = false;
     this.#pinnedAtMs = Number.NEGATIVE_INFINITY;
-    this.#stashed = undefined;
+    this.#stashed = [];
   }
 
   /** The peer is there, and helps. */
@@ -178,7 +179,7 @@ export class SnapshotPuller {
 
   #onReply(from: MemberId, reply: SnapshotReply, nowMs: number, out: SnapshotPullerOutput[]): void {
     const asked = this.#asked;
-    if (asked === undefined || from !== this.progress.peer || this.#stashed !== undefined) return;
+    if (asked === undefined || from !== this.progress.peer) return;
     if (reply.body.kind === "unable") {
       if (reply.from !== asked.from || reply.since !== asked.since) return;
       this.#addPeers(reply.body.others);
@@ -188,9 +189,10 @@ export class SnapshotPuller {
     if (reply.decree < this.#atLeast) return;
     if (reply.body.kind === "opened") return this.#onOpened(reply, nowMs, out);
     if (this.#asksNewer || !this.#assembly.answers(asked, reply)) return;
-    this.#asked = undefined;
+    // The peer goes on by itself, or is asked again.
+    this.#asked = requestAfter(asked, reply);
     this.#settle();
-    if (this.#isWriting) this.#stashed = reply;
+    if (this.#isWriting) this.#stashed.push(reply);
     else this.#take(reply, nowMs, out);
   }
 
@@ -222,7 +224,8 @@ export class SnapshotPuller {
   /** The next range is asked for before this one is written, so that the peer works meanwhile. */
   #take(reply: SnapshotReply, nowMs: number, out: SnapshotPullerOutput[]): void {
     const changes = this.#assembly.take(reply);
-    this.#ask(nowMs, out);
+    if (this.#asked === undefined && this.#stashed.length === 0) this.#ask(nowMs, out);
+    else out.push({ kind: "timer", name: "patience", atMs: nowMs + REQUEST_TIMEOUT_MS });
     if (changes !== undefined) this.#write(changes, out);
   }
 
@@ -235,8 +238,7 @@ export class SnapshotPuller {
 
   #onWritten(nowMs: number, out: SnapshotPullerOutput[]): void {
     this.#isWriting = false;
-    const stashed = this.#stashed;
-    this.#stashed = undefined;
+    const stashed = this.#stashed.shift();
     if (stashed !== undefined) this.#take(stashed, nowMs, out);
     else if (this.#phase === "pulling" && this.#assembly.isComplete) this.#onWhole(nowMs, out);
   }
@@ -265,7 +267,7 @@ export class SnapshotPuller {
   }
 
   #onTimeout(nowMs: number, random: number, out: SnapshotPullerOutput[]): void {
-    if (this.#phase !== "pulling" || this.#stashed !== undefined) return;
+    if (this.#phase !== "pulling" || this.#stashed.length > 0) return;
     this.#counters.timeouts++;
     if (++this.#tries < TRIES_MAX) return this.#ask(nowMs, out);
     // It is whole already: what has come since is to be had from the log, or never.

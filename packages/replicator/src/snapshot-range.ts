@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { INSTALLING_KEY, type View } from "@halon/replicated-log";
 import type { SortedMap } from "@halon/runtime";
-import type { SnapshotEntry } from "./frame.ts";
+import { END, type SnapshotEntry, type SnapshotReply, type SnapshotRequest } from "./frame.ts";
 
 /** Keys and values that travel in one message, unless a single value is larger. */
 export const RANGE_BYTES_MAX = 256 * 1024;
+/** Answers that one request may have, more than the first: what is on its way, and waits to be written. */
+export const AHEAD_MAX = 15;
 /** What an entry counts beside its key and value: bounds their number, and so the time that a range takes. */
 const ENTRY_BYTES = 64;
 /** Changed keys that one message tells of. */
@@ -95,4 +97,15 @@ export function digestOfEntries(entries: readonly SnapshotEntry[]): Uint8Array {
     hash.update(lengths).update(key, "latin1").update(value);
   }
   return hash.digest();
+}
+
+/** Stands for that of no entries that are known. */
+export const NO_DIGEST = new Uint8Array(32);
+
+/** What is answered after this; `undefined` when that is to be asked for. */
+export function requestAfter(request: SnapshotRequest, { to, body }: SnapshotReply): SnapshotRequest | undefined {
+  const end = request.since > 0 ? request.to : END;
+  const isOver = request.ahead === 0 || to === end || (body.kind !== "entries" && body.kind !== "changes");
+  const ahead = Math.min(request.ahead, AHEAD_MAX) - 1;
+  return isOver ? undefined : { ...request, from: to, to: end, offset: 0, digest: NO_DIGEST, ahead };
 }

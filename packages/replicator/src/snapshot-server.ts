@@ -3,7 +3,15 @@ import { INSTALLING_KEY, readState, type View } from "@halon/replicated-log";
 import type { SortedMap } from "@halon/runtime";
 import type { ChangeTrack } from "./change-track.ts";
 import type { SnapshotReply, SnapshotReplyBody, SnapshotRequest } from "./frame.ts";
-import { digestOfEntries, gatherChanges, gatherRange, keyAfter, RANGE_BYTES_MAX } from "./snapshot-range.ts";
+import {
+  digestOfEntries,
+  gatherChanges,
+  gatherRange,
+  keyAfter,
+  NO_DIGEST,
+  RANGE_BYTES_MAX,
+  requestAfter,
+} from "./snapshot-range.ts";
 
 /** Members that one member serves at a time; a further one is sent to others. */
 const TRANSFERS_MAX = 2;
@@ -11,6 +19,8 @@ const TRANSFERS_MAX = 2;
 const TRANSFER_IDLE_MS = 10_000;
 /** A snapshot is given up at this age whatever happens: it keeps old pages of the store alive. */
 const TRANSFER_MS_MAX = 5 * 60_000;
+/** Between two answers to one request: so much of a member's time is left to other things, and no more is sent in a second. */
+const AHEAD_EVERY_MS = 4;
 
 export type SnapshotServerInput =
   /** A request as it came from a member. */
@@ -53,6 +63,8 @@ interface Transfer {
   readonly track: ChangeTrack;
   readonly openedAtMs: number;
   usedAtMs: number;
+  /** What is to be answered next without being asked for again. */
+  ahead: SnapshotRequest | undefined;
 }
 
 /**
@@ -87,6 +99,9 @@ export class SnapshotServer {
     const out: SnapshotServerOutput[] = [];
     if (input.kind === "request") this.#onRequest(input.from, input.request, nowMs, out);
     else if (input.kind === "flushed") this.#onFlushed(input.from, input.request, nowMs, out);
+    else if (input.name === "ahead") this.#goAhead(nowMs, out);
+    const isAhead = [...this.#transfers.values()].some(({ ahead }) => ahead !== undefined);
+    out.push({ kind: "timer", name: "ahead", atMs: isAhead ? nowMs + AHEAD_EVERY_MS : undefined });
     out.push({ kind: "timer", name: "expiry", atMs: this.#expiresAtMs() });
     return out;
   }
@@ -114,6 +129,12 @@ export class SnapshotServer {
       this.#opening.set(member, this.#ports.track());
       out.push({ kind: "flush", from: member, request });
     }
+  }
+
+  #goAhead(nowMs: number, out: SnapshotServerOutput[]): void {
+    for (const [member, transfer] of this.#transfers)
+      if (transfer.ahead !== undefined)
+        out.push({ kind: "reply", to: member, reply: this.#answer(transfer, transfer.ahead, nowMs) });
   }
 
   #onFlushed(member: MemberId, request: SnapshotRequest, nowMs: number, out: SnapshotServerOutput[]): void {
@@ -144,7 +165,8 @@ export class SnapshotServer {
       changed = wantsNewer(before, request) ? before.track.keys : undefined;
     }
     const since = changed === undefined ? 0 : (before?.decree ?? 0);
-    const transfer = { view, decree: applied, since, changed, track, openedAtMs: nowMs, usedAtMs: nowMs };
+    const times = { openedAtMs: nowMs, usedAtMs: nowMs };
+    const transfer: Transfer = { view, decree: applied, since, changed, track, ...times, ahead: undefined };
     this.#transfers.set(member, transfer);
     return transfer;
   }
@@ -156,11 +178,17 @@ export class SnapshotServer {
 
   #answer(transfer: Transfer, request: SnapshotRequest, nowMs: number): SnapshotReply {
     transfer.usedAtMs = nowMs;
+    transfer.ahead = undefined;
     const { decree, view, since, changed } = transfer;
     const { from, to } = request;
-    if (request.decree === decree && request.since === 0) return this.#tell(decree, view, request);
-    if (request.decree === decree && request.since === since && changed !== undefined)
-      return this.#tellChanges(decree, view, changed, request);
+    if (request.decree === decree && (request.since === 0 || (request.since === since && changed !== undefined))) {
+      const reply =
+        request.since === 0 || changed === undefined
+          ? this.#tell(decree, view, request)
+          : this.#tellChanges(decree, view, changed, request);
+      transfer.ahead = requestAfter(request, reply);
+      return reply;
+    }
     const isNewer = request.decree === 0 && request.since === since;
     return { decree, from, to, since: isNewer ? since : 0, body: { kind: "opened" } };
   }
@@ -170,7 +198,7 @@ export class SnapshotServer {
     const range = gatherRange(view, from, to, bytesMax);
     const about = (body: SnapshotReplyBody): SnapshotReply => ({ decree, from, to: range.to, since: 0, body });
     const { entries } = range;
-    if (range.to === to && Buffer.compare(digestOfEntries(entries), digest) === 0)
+    if (range.to === to && digest !== NO_DIGEST && Buffer.compare(digestOfEntries(entries), digest) === 0)
       return about({ kind: "same", digest });
     const [first] = entries;
     if (entries.length === 1 && first !== undefined && first[1].byteLength > bytesMax)

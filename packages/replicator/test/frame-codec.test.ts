@@ -59,7 +59,7 @@ const frame: fc.Arbitrary<Frame> = fc.record({
       .tuple(keys(2), count, count, sha, count, count)
       .map(([[from = "", to = ""], decree, atLeast, digest, offset, since]) => ({
         kind: "snapshotRequest" as const,
-        request: { decree, atLeast, from, to, digest, offset, since },
+        request: { decree, atLeast, from, to, digest, offset, since, ahead: since % 7 },
       })),
     reply.map((each) => ({ kind: "snapshotReply" as const, reply: each })),
   ),
