@@ -94,6 +94,8 @@ async function measure(
     if (installs === 0) throw new Error("the station has caught up by its log: there was no snapshot to measure");
     return {
       stall_max_ms: round(stalls.maxMs),
+      // Of these, what is not waiting for a core: members, broker and client share those of this machine.
+      stall_own_max_ms: round(stalls.ownMaxMs),
       // Before it serves, it holds up nobody but itself.
       start_stall_ms: round(startStallMs),
       catchup_s: round(catchupS),
@@ -187,6 +189,7 @@ async function even(halon: Halon, station: Station): Promise<number> {
 class StallWatch {
   readonly #stations: readonly Station[];
   maxMs = 0;
+  ownMaxMs = 0;
 
   constructor(stations: readonly Station[]) {
     this.#stations = stations;
@@ -199,7 +202,11 @@ class StallWatch {
 
   /** Takes up what these have had so far. */
   async look(stations: readonly Station[]): Promise<void> {
-    for (const station of stations) this.maxMs = Math.max(this.maxMs, (await station.status()).stallMs);
+    for (const station of stations) {
+      const { stallMs, stallOwnMs } = await station.status();
+      this.maxMs = Math.max(this.maxMs, stallMs);
+      this.ownMaxMs = Math.max(this.ownMaxMs, stallOwnMs);
+    }
   }
 }
 

@@ -35,6 +35,8 @@ export interface StationStatus {
   readonly faults: number;
   /** Longest that the event loop did not turn, since it serves, or since it was reset. */
   readonly stallMs: number;
+  /** The same, without the time for which the host had no core for it. */
+  readonly stallOwnMs: number;
   /** The same, from the opening of journal and store until it served. */
   readonly startStallMs: number;
 }
