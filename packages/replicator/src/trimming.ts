@@ -4,7 +4,7 @@ import { fraction, type Journal, type Random, type Store } from "@halon/runtime"
 export const SNAPSHOT_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /** In units of that size, what a journal may hold for a member that is taking over a snapshot from here. */
-const AWAITED_RATIO = 1.75;
+const AWAITED_RATIO = 1.25;
 
 export interface TrimmingPorts {
   readonly journal: Pick<Journal, "bytesCount">;
@@ -17,10 +17,11 @@ export interface TrimmingPorts {
 }
 
 /**
- * Bounds the journal: each time it has grown by half to three quarters of the given size, the applied state is made durable, and the decrees that
- * were applied the time before are dropped. So at least what came since then is kept for members that are a little behind, and
- * the journal stays below one and a half times the size, and what is given back in pieces. For a member that is taking over a
- * snapshot what follows that is kept longer, but for no more than {@link AWAITED_RATIO} allows: then it is dropped all the same.
+ * Bounds the journal: each time it has grown by a third to half of the given size, the applied state is made durable, and the
+ * decrees that were applied the time before are dropped. So at least what came since then is kept for members that are a little
+ * behind. As space is given back in pieces, one of which reaches a little beyond what was dropped, the journal stays below
+ * three times its growth: one and a half times the size. For a member that is taking over a snapshot what follows that is kept
+ * longer, but not beyond {@link AWAITED_RATIO}: then it is dropped all the same.
  */
 export class Trimming {
   readonly #ports: TrimmingPorts;
@@ -92,6 +93,6 @@ export class Trimming {
 
   /** Members of a group grow alike: they had better not all drop the same decrees at the same moment. */
   #drawGrowth(): number {
-    return (this.#snapshotBytes * (3 - fraction(this.#ports.random))) / 4;
+    return (this.#snapshotBytes * (3 - fraction(this.#ports.random))) / 6;
   }
 }
