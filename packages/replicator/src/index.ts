@@ -1,4 +1,5 @@
 export type { InstallationStatus } from "./installation.ts";
+export { SNAPSHOT_BYTES_DEFAULT } from "./trimming.ts";
 export * from "./log-member.ts";
 export * from "./log-member-options.ts";
 export * from "./log-replicator.ts";

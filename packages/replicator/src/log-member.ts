@@ -301,7 +301,7 @@ export class LogMember {
     assert(this.#state.applied === number, `installed decree ${number}, found ${this.#state.applied}`);
     this.#phase = "serving";
     this.#counts.installs++;
-    this.#trimming.reset();
+    this.#trimming.reset(number);
     this.#options.onInstalled?.(number);
     this.#notice({ kind: "installed", number });
   }

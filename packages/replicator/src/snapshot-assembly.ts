@@ -154,17 +154,12 @@ export class SnapshotAssembly {
 
   /** On top of what has come already. */
   #change(entries: readonly SnapshotEntry[], deleted: readonly string[], changes: StoreChange[]): void {
-    const forget = (key: string): void => {
-      const before = this.#view.get(key);
-      if (before !== undefined) this.#digest.remove(key, before);
-    };
     for (const key of deleted) {
-      forget(key);
+      this.#digest.change(key, () => this.#view.get(key), undefined);
       changes.push({ kind: "delete", key });
     }
     for (const [key, value] of entries) {
-      forget(key);
-      this.#digest.add(key, value);
+      this.#digest.change(key, () => this.#view.get(key), value);
       changes.push({ kind: "put", key, value });
     }
   }

@@ -75,9 +75,16 @@ export class Trimming {
     this.#count++;
   }
 
-  /** The state was replaced: what was asked before may never be answered. */
-  reset(): void {
+  /**
+   * The state was replaced by one as of decree `applied`, and all before that is dropped. What was asked before may never be
+   * answered; nor would be what is asked of decrees that are gone.
+   */
+  reset(applied: number): void {
     this.#isUnderWay = false;
+    this.#mark = applied;
+    this.#due = applied;
+    this.#through = applied;
+    this.#startOver();
   }
 
   #allowed(bytesCount: number): number {

@@ -97,4 +97,20 @@ describe("Trimming", () => {
     grow(2_500, 30);
     expect(trims).toEqual([4, 7, 10, 20]);
   });
+
+  it("L6 begins anew behind a state that was taken over: nothing is asked for that is gone already", () => {
+    const { journal, flushes, trims, trimming } = setUp();
+    journal.bytesCount = 1_000;
+    trimming.onApplied(10);
+    trimming.reset(50);
+    for (const [bytesCount, applied] of [
+      [2_000, 60],
+      [3_000, 70],
+    ] as const) {
+      journal.bytesCount = bytesCount;
+      trimming.onApplied(applied);
+      for (const done of flushes.splice(0)) done();
+    }
+    expect(trims).toEqual([60]);
+  });
 });
