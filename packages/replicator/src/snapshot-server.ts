@@ -148,6 +148,11 @@ export class SnapshotServer {
     } else out.push({ kind: "reply", to: member, reply: this.#answer(opened, request, nowMs) });
   }
 
+  /**
+   * Why nothing is left out: the track of the snapshot before began ahead of the flush that its view waited for, so that
+   * what is not in that view is in the track; the one that has just begun takes over from there, ahead of this flush. A key
+   * in both, or one that has changed before, is told once more: values are those of this view, so that does no harm.
+   */
   #open(member: MemberId, request: SnapshotRequest, track: ChangeTrack, nowMs: number): Transfer | string {
     const view = this.#ports.open();
     if (typeof view === "string") return view;
