@@ -218,7 +218,8 @@ const settingsOf = (stateMib: number, seconds: number): Report["settings"] => ({
   inFlight: IN_FLIGHT,
   seconds,
   load: "random keys are overwritten, by one client",
-  stall: "longest time that the event loop of a station did not turn, while it serves; own: less the time for which the host had no core for it",
+  stall:
+    "longest time that the event loop of a station did not turn, while it serves; own: less the time for which the host had no core for it",
   disk: "files of the log, the reserve for a full disk left out, over the snapshot threshold; every 100 ms",
   throughput: "commands/s from the start of the process that was away until it is even, over those with all members up",
 });
