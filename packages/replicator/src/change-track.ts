@@ -1,7 +1,7 @@
 import { SortedMap, type Store, type StoreChange } from "@halon/runtime";
 
 /** Keys that one track holds, at most. Whoever needs more of them compares the whole state instead. */
-export const CHANGED_KEYS_MAX = 1_048_576;
+const CHANGED_KEYS_MAX = 1_048_576;
 
 /** Keys that were written since a certain time, each once. */
 export class ChangeTrack {

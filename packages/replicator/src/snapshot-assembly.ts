@@ -39,7 +39,7 @@ export class SnapshotAssembly {
   /** What is here of the range that was asked for last. */
   #own: readonly SnapshotEntry[] = [];
   /** The last range was here already, and the next ones may be. */
-  #wasSame = false;
+  #wasSame = true;
   #partial: Partial | undefined;
   #counters = { ranges: 0, rangesSame: 0, receivedBytes: 0 };
 
@@ -62,6 +62,7 @@ export class SnapshotAssembly {
   resume(progress: InstallProgress): void {
     this.#progress = progress;
     this.#digest = StateDigest.parse(progress.digest);
+    this.#wasSame = true;
     this.#partial = undefined;
   }
 

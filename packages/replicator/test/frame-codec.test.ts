@@ -98,6 +98,8 @@ describe("frames", () => {
     ["keys out of order", entries(["b", "a"])],
     ["a key twice", entries(["b", "b"])],
     ["a key outside of the range", entries(["n"])],
+    ["a key that is there, and gone", changes(["b"], ["b"])],
+    ["keys that are gone out of order", changes([], ["c", "b"])],
     ["a part beyond its value", part(9, 2, 10)],
     ["a value that no store takes", part(0, 2, 5 * 1024 * 1024)],
   ] as readonly (readonly [string, Frame])[])("with %s are refused", (_, wrong) => {
@@ -130,16 +132,25 @@ function request(from: string, to: string, digestBytes: number): Frame {
   const digest = new Uint8Array(digestBytes);
   return {
     from: "a",
-    body: { kind: "snapshotRequest", request: { decree: 1, atLeast: 0, from, to, digest, offset: 0 } },
+    body: {
+      kind: "snapshotRequest",
+      request: { decree: 1, atLeast: 0, from, to, digest, offset: 0, since: 0, ahead: 0 },
+    },
   };
 }
 
 function entries(all: readonly string[]): Frame {
   const body = { kind: "entries", entries: all.map((name) => [name, new Uint8Array(1)] as const) } as const;
-  return { from: "a", body: { kind: "snapshotReply", reply: { decree: 1, from: "a", to: "m", body } } };
+  return { from: "a", body: { kind: "snapshotReply", reply: { decree: 1, from: "a", to: "m", since: 0, body } } };
+}
+
+function changes(all: readonly string[], deleted: readonly string[]): Frame {
+  const put = all.map((name) => [name, new Uint8Array(1)] as const);
+  const body = { kind: "changes", entries: put, deleted } as const;
+  return { from: "a", body: { kind: "snapshotReply", reply: { decree: 2, from: "a", to: "m", since: 1, body } } };
 }
 
 function part(offset: number, length: number, bytesCount: number): Frame {
   const body = { kind: "part", key: "b", offset, bytesCount, bytes: new Uint8Array(length) } as const;
-  return { from: "a", body: { kind: "snapshotReply", reply: { decree: 1, from: "a", to: "m", body } } };
+  return { from: "a", body: { kind: "snapshotReply", reply: { decree: 1, from: "a", to: "m", since: 0, body } } };
 }
