@@ -5,19 +5,24 @@ import { type Bench, type BenchOptions, type Bound, judge, type Report, round } 
 import { DiskWatch } from "./disk-watch.ts";
 import { Halon } from "./halon.ts";
 import { load, pump } from "./load.ts";
+import { manyOf } from "./put-machine.ts";
 import { withClients } from "./series.ts";
 import type { Client, Done } from "./system.ts";
 
 const MEMBERS = 3;
+const MIB = 1_024 * 1_024;
 const STATE_MIB_DEFAULT = 1_024;
 const STATE_MIB_QUICK = 64;
 const VALUE_BYTES = 4_096;
 /** Small, so that the log is soon trimmed past a member that is away. */
-const SNAPSHOT_BYTES = 16 * 1_024 * 1_024;
+const SNAPSHOT_BYTES = 16 * MIB;
 const IN_FLIGHT = 256;
 const SECONDS_DEFAULT = 10;
 const SECONDS_QUICK = 3;
-/** Commands of which a progress line is said. */
+/** Values that one command of the filling puts: nearly what a command may hold. */
+const FILL_KEYS = 62;
+const FILL_IN_FLIGHT = 8;
+/** Progress lines of the filling. */
 const FILL_SHARE = 10;
 const AWAY_MS_MAX = 300_000;
 const CATCHUP_MS_MAX = 900_000;
@@ -33,7 +38,7 @@ export const snapshotBench: Bench = {
   async run({ seconds: asked, stateMib: askedMib, isQuick, say }) {
     const seconds = asked ?? (isQuick ? SECONDS_QUICK : SECONDS_DEFAULT);
     const stateMib = askedMib ?? (isQuick ? STATE_MIB_QUICK : STATE_MIB_DEFAULT);
-    const keys = Math.max(1, Math.round((stateMib * 1_024 * 1_024) / VALUE_BYTES));
+    const keys = Math.max(1, Math.round((stateMib * MIB) / VALUE_BYTES));
     const scratch = new Scratch();
     try {
       const halon = await Halon.start(scratch, { members: MEMBERS, keys, snapshotBytes: SNAPSHOT_BYTES });
@@ -85,16 +90,20 @@ async function measure(
     await stop();
     await halon.assertSound();
     await stalls.look(halon.stations);
-    const { installs, startStallMs } = await away.status();
+    const { installs, rounds, receivedBytes, startStallMs } = await away.status();
     if (installs === 0) throw new Error("the station has caught up by its log: there was no snapshot to measure");
     return {
       stall_max_ms: round(stalls.maxMs),
+      // Of these, what is not waiting for a core: members, broker and client share those of this machine.
+      stall_own_max_ms: round(stalls.ownMaxMs),
       // Before it serves, it holds up nobody but itself.
       start_stall_ms: round(startStallMs),
       catchup_s: round(catchupS),
       // The rest of the time it takes what was decided meanwhile from the log.
       installed_s: round((installedMs - startMs) / 1_000),
       installs,
+      rounds,
+      received_mib: round(receivedBytes / MIB),
       throughput_kept_ratio: round(during / before),
       per_s_before: round(before),
       per_s_catchup: round(during),
@@ -105,20 +114,25 @@ async function measure(
   }
 }
 
-/** Each key once. */
+/** Each key once, many in a command. */
 async function fill(client: Client, keys: number, say: Course["say"]): Promise<void> {
   let next = 0;
-  const every = Math.ceil(keys / FILL_SHARE);
+  let isSaidAt = 0;
   const put = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const key = next++;
-      if (key % every === 0) say(`filling: ${key} of ${keys} keys`);
-      client.write(key, versionOf(key, 0), (error) => (error ? reject(error) : resolve()));
+      const first = next;
+      next = Math.min(keys, first + FILL_KEYS);
+      if (first >= isSaidAt) {
+        say(`filling: ${first} of ${keys} keys`);
+        isSaidAt += Math.ceil(keys / FILL_SHARE);
+      }
+      const values = Array.from({ length: next - first }, (_, at) => versionOf(first + at, 0));
+      client.write(first, manyOf(values), (error) => (error ? reject(error) : resolve()));
     });
   const worker = async (): Promise<void> => {
     while (next < keys) await put();
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  await Promise.all(Array.from({ length: FILL_IN_FLIGHT }, worker));
 }
 
 /** Another value for any key. */
@@ -175,6 +189,7 @@ async function even(halon: Halon, station: Station): Promise<number> {
 class StallWatch {
   readonly #stations: readonly Station[];
   maxMs = 0;
+  ownMaxMs = 0;
 
   constructor(stations: readonly Station[]) {
     this.#stations = stations;
@@ -187,7 +202,11 @@ class StallWatch {
 
   /** Takes up what these have had so far. */
   async look(stations: readonly Station[]): Promise<void> {
-    for (const station of stations) this.maxMs = Math.max(this.maxMs, (await station.status()).stallMs);
+    for (const station of stations) {
+      const { stallMs, stallOwnMs } = await station.status();
+      this.maxMs = Math.max(this.maxMs, stallMs);
+      this.ownMaxMs = Math.max(this.ownMaxMs, stallOwnMs);
+    }
   }
 }
 
@@ -195,11 +214,12 @@ const settingsOf = (stateMib: number, seconds: number): Report["settings"] => ({
   members: MEMBERS,
   stateMib,
   valueBytes: VALUE_BYTES,
-  snapshotMib: SNAPSHOT_BYTES / 1_024 / 1_024,
+  snapshotMib: SNAPSHOT_BYTES / MIB,
   inFlight: IN_FLIGHT,
   seconds,
   load: "random keys are overwritten, by one client",
-  stall: "longest time that the event loop of a station did not turn, while it serves",
+  stall:
+    "longest time that the event loop of a station did not turn, while it serves; own: less the time for which the host had no core for it",
   disk: "files of the log, the reserve for a full disk left out, over the snapshot threshold; every 100 ms",
   throughput: "commands/s from the start of the process that was away until it is even, over those with all members up",
 });

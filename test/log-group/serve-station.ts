@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as wait } from "node:timers/promises";
 import { createMembership, memberName } from "@halon/consensus";
 import { openJournalFile } from "@halon/journal-file";
@@ -11,9 +10,10 @@ import { LogMember } from "@halon/replicator";
 import { systemClock as clock, systemRandom as random, type Store } from "@halon/runtime";
 import { openStoreLmdb } from "@halon/store-lmdb";
 import { openTransportNats } from "@halon/transport-nats";
+import { StallMeter } from "./stall-meter.ts";
 import type { StationAnswer, StationConfig, StationQuestion, StationState, StationStatus } from "./station-messages.ts";
 
-const STALL_RESOLUTION_MS = 5;
+const POLL_MS = 10;
 
 /** How a submission gets to the log. */
 export type Submit = (member: LogMember, submission: Uint8Array, reply: (bytes: Uint8Array) => void) => void;
@@ -27,30 +27,30 @@ export async function serveStation(
   machine: StateMachine,
   submit: Submit = (member, submission, reply) => member.submit(submission, reply),
 ): Promise<void> {
-  const stalls = monitorEventLoopDelay({ resolution: STALL_RESOLUTION_MS });
-  /** The longest, above the time between two looks. */
-  const stallMs = (): number => Math.max(0, stalls.max / 1e6 - STALL_RESOLUTION_MS);
+  const meter = new StallMeter();
   const answer = (message: StationAnswer): void => void process.send?.(message);
 
-  stalls.enable();
   const { member, store } = await openMember(config, machine, submit);
   member.start();
-  do await wait(2 * STALL_RESOLUTION_MS);
+  do await wait(POLL_MS);
   while (member.status.phase === "restoring");
-  const startStallMs = stallMs();
-  stalls.reset();
+  const { longestMs: startStallMs } = meter.stalls;
+  meter.reset();
 
   function statusNow(): StationStatus {
     const { role, leader, phase, applied, trimmed, installs, diverged, undecided, damaged } = member.status;
+    const { rounds, receivedBytes } = member.status.installing;
     const faults = diverged + undecided + damaged;
-    return { role, leader, phase, applied, trimmed, installs, faults, stallMs: stallMs(), startStallMs };
+    const transfer = { installs, rounds, receivedBytes };
+    const { longestMs: stallMs, longestOwnMs: stallOwnMs } = meter.stalls;
+    return { role, leader, phase, applied, trimmed, ...transfer, faults, stallMs, stallOwnMs, startStallMs };
   }
   process.on("message", (question: StationQuestion) => {
     const { kind, token } = question;
     switch (kind) {
       case "status":
         answer({ kind, token, status: statusNow() });
-        if (question.reset) stalls.reset();
+        if (question.reset) meter.reset();
         return;
       case "state":
         return answer({ kind, token, state: stateIn(store) });
@@ -90,7 +90,11 @@ async function openMember(
   const member = new LogMember(
     {
       self,
-      consensus: new Paxos({ group: cluster, self }),
+      consensus: new Paxos({
+        ...{ group: cluster, self },
+        // As by default: half of what the journal may grow by.
+        ...(snapshotBytes !== undefined && { openBytesMax: snapshotBytes / 2 }),
+      }),
       machine,
       onLeader: (leader = "") => {
         const value = { role: "station", node: self, members, leader };

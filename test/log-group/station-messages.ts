@@ -28,10 +28,15 @@ export interface StationStatus {
   readonly trimmed: number;
   /** Times that the state was replaced by that of a peer, in this life. */
   readonly installs: number;
+  /** In this life: times that what a peer has changed meanwhile was taken over, too, and all that came from peers. */
+  readonly rounds: number;
+  readonly receivedBytes: number;
   /** Times that the state was not what it should be. */
   readonly faults: number;
   /** Longest that the event loop did not turn, since it serves, or since it was reset. */
   readonly stallMs: number;
+  /** The same, without the time for which the host had no core for it. */
+  readonly stallOwnMs: number;
   /** The same, from the opening of journal and store until it served. */
   readonly startStallMs: number;
 }

@@ -58,6 +58,7 @@ class WatchedConsensus implements Consensus, MemberStep {
   outputs: readonly ConsensusOutput[] = [];
   persistedSeq: number;
   durableSeq = 0;
+  journalBytes = 0;
   #status: ConsensusStatus | undefined;
 
   constructor(member: MemberId, inner: Consensus, journal: Journal, show: (step: MemberStep) => void) {
@@ -88,6 +89,7 @@ class WatchedConsensus implements Consensus, MemberStep {
     this.#input = input;
     this.outputs = outputs;
     this.durableSeq = this.#journal.durableSeq;
+    this.journalBytes = this.#journal.bytesCount;
     for (const { kind } of outputs) if (kind === "persist") this.persistedSeq++;
     this.#show(this);
     return outputs;

@@ -1,7 +1,7 @@
 import { type Consensus, createMembership, type MemberId, memberName } from "@halon/consensus";
 import { Paxos } from "@halon/paxos";
 import { DIGEST_KEY, readState, type StateMachine } from "@halon/replicated-log";
-import { LogMember, type LogMemberNotice, type LogMemberOptions } from "@halon/replicator";
+import { LogMember, type LogMemberNotice, type LogMemberOptions, SNAPSHOT_BYTES_DEFAULT } from "@halon/replicator";
 import { type Journal, JournalError, type Store } from "@halon/runtime";
 import type { Instance, ProcessPorts } from "@halon/simulation";
 import type { GroupWatch } from "./group-watch.ts";
@@ -53,7 +53,7 @@ export class LogStation implements Instance {
     const store = substitutes.store?.(self, realStore) ?? realStore;
     this.store = store;
     for (const part of [journal, store]) part.onFailure((error) => ports.exit(error.message));
-    const real = new Paxos({ group: GROUP, self });
+    const real = new Paxos({ group: GROUP, self, openBytesMax: (limits.snapshotBytes ?? SNAPSHOT_BYTES_DEFAULT) / 2 });
     const consensus = watch.begin(self, substitutes.consensus?.(self, real) ?? real, journal);
     const machine = new RecordingMachine(substitutes.machine?.(self, listMachine) ?? listMachine);
     const isFounder = founders?.includes(self) ?? false;
@@ -72,7 +72,6 @@ export class LogStation implements Instance {
             number,
             payloads: machine.take(),
             digest: digest && Buffer.from(digest).toString("latin1"),
-            journalBytes: journal.bytesCount,
           });
           ports.trace(`applied ${number}`);
         },

@@ -1,5 +1,5 @@
 import { assert, compareBallots, formatBallot, type MemberId } from "@halon/consensus";
-import { OPEN_BYTES_MAX, OPEN_ENTRIES_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX } from "./config.ts";
+import { OPEN_ENTRIES_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX } from "./config.ts";
 import { noteChosen } from "./learner.ts";
 import type { Entry, MessageOf } from "./message.ts";
 import { becomeFollower, heardLeader } from "./reign.ts";
@@ -107,7 +107,7 @@ function accept(turn: Turn, from: MemberId, message: MessageOf<"accept">): boole
   const held = table.open(number);
   // A member that lags far holds on to what it accepts until it has learned the rest. Not the leader's own acceptor: it
   // proposes again all that phase 1 has told.
-  const isFull = table.openCount >= OPEN_ENTRIES_MAX || table.openBytes + value.byteLength > OPEN_BYTES_MAX;
+  const isFull = table.openCount >= OPEN_ENTRIES_MAX || table.openBytes + value.byteLength > config.openBytesMax;
   if (held === undefined && isFull && from !== config.self && number > table.chosen + 1) return false;
   if (number <= table.chosen) {
     if (compareBallots(ballot, state.promised) > 0) persist(turn, { kind: "promised", ballot });

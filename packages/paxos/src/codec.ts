@@ -73,8 +73,8 @@ function bodyToWire(message: PaxosMessage): Partial<halon.paxos.v1.IMessage> {
     case "learnRequest":
       return { learnRequest: { from: toWire(message.from) } };
     case "learnReply": {
-      const { from, values, chosen } = message;
-      return { learnReply: { from: toWire(from), values: values.map(contentToWire), chosen: toWire(chosen) } };
+      const { from, values, chosen, more } = message;
+      return { learnReply: { from: toWire(from), values: values.map(contentToWire), chosen: toWire(chosen), more } };
     }
     case "learnTrimmed":
       return { learnTrimmed: { trimmed: toWire(message.trimmed), chosen: toWire(message.chosen) } };
@@ -155,6 +155,7 @@ function learningFromWire({ learnRequest, learnReply, learnTrimmed }: Wire): Pax
       from: fromWire(learnReply.from, "learnReply.from"),
       values: (learnReply.values ?? []).map(contentFromWire),
       chosen: fromWire(learnReply.chosen, "learnReply.chosen"),
+      more: learnReply.more ?? false,
     };
   if (learnTrimmed)
     return {

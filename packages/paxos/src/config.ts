@@ -19,6 +19,8 @@ export interface PaxosConfig {
   readonly announceMs?: number;
   /** Chosen values kept in memory for followers that are a little behind. Older ones are read from the journal. */
   readonly cacheBytesMax?: number;
+  /** Bytes of values accepted and not known to be chosen; beyond it a member that lags accepts no more, and so votes no more. */
+  readonly openBytesMax?: number;
 }
 
 export const PAXOS_DEFAULTS = {
@@ -29,16 +31,17 @@ export const PAXOS_DEFAULTS = {
   resendMs: 100,
   announceMs: 5,
   cacheBytesMax: 8 * 1024 * 1024,
+  openBytesMax: 32 * 1024 * 1024,
 } as const;
 
 /** Bytes of values in one PrepareOk or LearnReply; at least one value goes whatever its size. */
-export const PAGE_BYTES_MAX = 256 * 1024;
+export const PAGE_BYTES_MAX = 512 * 1024;
 /** Entries in one PrepareOk or LearnReply. */
 export const PAGE_ENTRIES_MAX = 512;
+/** LearnReplies to one LearnRequest. */
+export const LEARN_PAGES_MAX = 4;
 /** LearnRequests that may wait for the journal at a time; further ones are dropped, and repeated by who asked. */
 export const READS_MAX = 16;
-/** Bytes of values that are accepted and not known to be chosen; beyond it a member that lags accepts no more. */
-export const OPEN_BYTES_MAX = 64 * 1024 * 1024;
 /** Entries of the open suffix. No leader's window is wider. */
 export const OPEN_ENTRIES_MAX = 1_024;
 /** No member stands with a round as high as this. A promise of it fences who has made it. */
@@ -65,7 +68,15 @@ export function completeConfig(config: PaxosConfig): Required<PaxosConfig> {
     throw new PaxosConfigError(
       `self ${JSON.stringify(full.self)} names no member: use 1 to 64 characters of A-Z a-z 0-9 _ -, and an incarnation after a dot`,
     );
-  for (const name of ["alpha", "heartbeatMs", "leaseMs", "resendMs", "announceMs", "cacheBytesMax"] as const)
+  for (const name of [
+    "alpha",
+    "heartbeatMs",
+    "leaseMs",
+    "resendMs",
+    "announceMs",
+    "cacheBytesMax",
+    "openBytesMax",
+  ] as const)
     if (!(full[name] >= 1)) throw new PaxosConfigError(`${name} is ${full[name]}: it must be at least 1`);
   if (full.alpha > ALPHA_MAX) throw new PaxosConfigError(`alpha is ${full.alpha}: at most ${ALPHA_MAX} are allowed`);
   if (!(full.leaseMs >= 3 * full.heartbeatMs))

@@ -1,6 +1,6 @@
 import { assert, type Ballot, compareBallots, type MemberId } from "@halon/consensus";
 import { decodeRecord } from "./codec.ts";
-import { PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, READS_MAX } from "./config.ts";
+import { LEARN_PAGES_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX, READS_MAX } from "./config.ts";
 import { enterLegislature } from "./legislature.ts";
 import type { Content, MessageOf } from "./message.ts";
 import { membershipOf, type PaxosState, persist, send, setTimer, type Turn } from "./state.ts";
@@ -130,7 +130,7 @@ export function onLearnRequest(turn: Turn, from: MemberId, { from: first }: Mess
   if (first < 1 || first > table.chosen) return;
   if (table.cached(first) !== undefined) {
     const contents: Content[] = [];
-    for (let number = first; number <= table.chosen && contents.length < PAGE_ENTRIES_MAX; number++)
+    for (let number = first; number <= table.chosen && contents.length < PAGE_ENTRIES_MAX * LEARN_PAGES_MAX; number++)
       contents.push(table.cached(number) as Content);
     teach(turn, from, first, contents);
   } else if (first <= table.trimmed) {
@@ -140,15 +140,19 @@ export function onLearnRequest(turn: Turn, from: MemberId, { from: first }: Mess
   } else state.refused++;
 }
 
+/** Several pages at once: who learns less for each way there and back than is decided meanwhile never catches up. */
 function teach(turn: Turn, to: MemberId, from: number, contents: readonly Content[]): void {
-  let bytes = 0;
-  let count = 0;
-  for (const { value } of contents) {
-    bytes += value.byteLength;
-    if (count > 0 && bytes > PAGE_BYTES_MAX) break;
-    count++;
+  const { chosen } = turn.state.table;
+  let next = 0;
+  for (let page = 1; page <= LEARN_PAGES_MAX && next < contents.length; page++) {
+    const first = next;
+    for (let bytes = 0; next < contents.length && next - first < PAGE_ENTRIES_MAX; next++) {
+      bytes += contents[next]?.value.byteLength ?? 0;
+      if (next > first && bytes > PAGE_BYTES_MAX) break;
+    }
+    const more = page < LEARN_PAGES_MAX && next < contents.length;
+    send(turn, to, { kind: "learnReply", from: from + first, values: contents.slice(first, next), chosen, more });
   }
-  send(turn, to, { kind: "learnReply", from, values: contents.slice(0, count), chosen: turn.state.table.chosen });
 }
 
 /** Takes over chosen values from a peer, in order; what is held already is skipped. */
@@ -167,8 +171,11 @@ export function onLearnReply(turn: Turn, from: MemberId, message: MessageOf<"lea
   }
   takeTold(turn);
   if (table.chosen >= state.knownChosen) endLearning(turn);
-  // A copy of an answer, or a late one, brings nothing: asking on after each would double the traffic with each copy.
-  else if (table.chosen > before && state.lacking === undefined) askToLearn(turn, from);
+  else if (table.chosen > before && state.lacking === undefined) {
+    // A copy of an answer, or a late one, brings nothing: asking on after each would double the traffic with each copy.
+    if (message.more) setTimer(turn, "learn", turn.nowMs + state.config.resendMs);
+    else askToLearn(turn, from);
+  }
 }
 
 function endLearning(turn: Turn): void {

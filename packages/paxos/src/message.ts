@@ -41,6 +41,8 @@ export type PaxosMessage =
       readonly from: number;
       readonly values: readonly Content[];
       readonly chosen: number;
+      /** Further ones follow without being asked for. */
+      readonly more: boolean;
     }
   | { readonly kind: "learnTrimmed"; readonly trimmed: number; readonly chosen: number }
   | {

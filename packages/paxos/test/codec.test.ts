@@ -37,7 +37,7 @@ const message: fc.Arbitrary<PaxosMessage> = fc.oneof(
   fc.record({ kind: kind("heartbeat"), ballot, chosen: count, round: count }),
   fc.record({ kind: kind("heartbeatOk"), ballot, round: count, granted: fc.boolean(), chosen: count }),
   fc.record({ kind: kind("learnRequest"), from: count }),
-  fc.record({ kind: kind("learnReply"), from: count, values: fc.array(content), chosen: count }),
+  fc.record({ kind: kind("learnReply"), from: count, values: fc.array(content), chosen: count, more: fc.boolean() }),
   fc.record({ kind: kind("learnTrimmed"), trimmed: count, chosen: count }),
   fc.record({ kind: kind("hello"), promised: ballot, accepted: count, chosen: count, ask: fc.boolean() }),
   fc.record({ kind: kind("disowned"), why: fc.string() }),
@@ -118,7 +118,7 @@ describe("codec", () => {
       "prepareOk ballot=3.b chosen=2 entries=[3:1.a:x,4:2.c:stop(a+b.2+d)] more=true",
       "accept ballot=3.b number=4 chosen=3 value= members=a+b",
       "hello promised=0.- accepted=4 chosen=3 ask=true",
-      "learnReply from=3 values=[x,stop(a+b)] chosen=4",
+      "learnReply from=3 values=[x,stop(a+b)] chosen=4 more=true",
     ])
       expect(lineOf(messageOf(line))).toBe(line);
   });

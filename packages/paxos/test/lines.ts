@@ -90,7 +90,7 @@ export function messageOf(line: string): PaxosMessage {
     case "learnRequest":
       return { kind, from };
     case "learnReply":
-      return { kind, from, values: items("values").map(contentOf), chosen };
+      return { kind, from, values: items("values").map(contentOf), chosen, more: text("more") === "true" };
     case "learnTrimmed":
       return { kind, trimmed: number("trimmed"), chosen };
     case "hello":

@@ -247,7 +247,7 @@ describe("large things", () => {
       said = answers.flatMap((output) => (output.kind === "send" ? take(a, "b", output.bytes) : []));
       pages++;
     }
-    expect(pages).toBe(8);
+    expect(pages).toBe(4);
     expect(a.core.status).toMatchObject({ role: "leader", inFlight: 8 });
   });
 

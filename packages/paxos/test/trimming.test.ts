@@ -147,7 +147,7 @@ describe("teaching what is trimmed", () => {
 
       records 2
       ----
-      to c: learnReply from=4 values=[v4] chosen=4
+      to c: learnReply from=4 values=[v4] chosen=4 more=false
 
       c: learnRequest from=5
       ----"

@@ -6,6 +6,7 @@ import {
   type Frame,
   type FrameBody,
   type InstallProgress,
+  NO_PROGRESS,
   type SnapshotEntry,
   type SnapshotReply,
   type SnapshotReplyBody,
@@ -68,6 +69,7 @@ const requestToWire = (request: SnapshotRequest): halon.replicator.v1.ISnapshotR
   decree: toWire(request.decree),
   atLeast: toWire(request.atLeast),
   offset: toWire(request.offset),
+  since: toWire(request.since),
 });
 
 function requestFromWire(request: halon.replicator.v1.ISnapshotRequest): SnapshotRequest {
@@ -81,6 +83,8 @@ function requestFromWire(request: halon.replicator.v1.ISnapshotRequest): Snapsho
     to,
     digest: sha256(request.digest),
     offset: fromWire(request.offset, "offset"),
+    since: fromWire(request.since, "since"),
+    ahead: request.ahead ?? 0,
   };
 }
 
@@ -92,6 +96,10 @@ function replyBodyToWire(body: SnapshotReplyBody): halon.replicator.v1.ISnapshot
       return { same: { digest: body.digest } };
     case "entries":
       return { entries: { entries: body.entries.map(([key, value]) => ({ key, value })) } };
+    case "changes":
+      return {
+        changes: { entries: body.entries.map(([key, value]) => ({ key, value })), deleted: [...body.deleted] },
+      };
     case "part": {
       const { key, bytes } = body;
       return { part: { key, bytes, bytesCount: toWire(body.bytesCount), offset: toWire(body.offset) } };
@@ -103,21 +111,46 @@ function replyBodyToWire(body: SnapshotReplyBody): halon.replicator.v1.ISnapshot
   }
 }
 
+/** Keys in order, within the range. */
+function keysFromWire(keys: readonly (string | null | undefined)[], from: string, to: string): readonly string[] {
+  let least = from;
+  return keys.map((key) => {
+    const name = bound(key, "key");
+    const isNext = name !== "" && name.length <= KEY_CHARS_MAX && name >= least && name < to;
+    check(isNext, () => `key ${JSON.stringify(name)} is out of order, or of its range`);
+    least = `${name} `;
+    return name;
+  });
+}
+
 /** Entries in order, within the range: what can be written as it is. */
 function entriesFromWire(
   { entries }: halon.replicator.v1.SnapshotReply.IEntries,
   from: string,
   to: string,
 ): readonly SnapshotEntry[] {
-  let least = from;
-  return (entries ?? []).map(({ key, value }): SnapshotEntry => {
-    const name = bound(key, "key");
-    const isNext = name !== "" && name.length <= KEY_CHARS_MAX && name >= least && name < to;
-    check(isNext, () => `key ${JSON.stringify(name)} is out of order, or of its range`);
-    check((value?.length ?? 0) <= VALUE_BYTES_MAX, () => `value of ${value?.length} bytes: at most ${VALUE_BYTES_MAX}`);
-    least = `${name} `;
-    return [name, value ?? NO_BYTES];
+  const all = entries ?? [];
+  return keysFromWire(
+    all.map(({ key }) => key),
+    from,
+    to,
+  ).map((name, at): SnapshotEntry => {
+    const value = all[at]?.value ?? NO_BYTES;
+    check(value.length <= VALUE_BYTES_MAX, () => `value of ${value.length} bytes: at most ${VALUE_BYTES_MAX}`);
+    return [name, value];
   });
+}
+
+function changesFromWire(
+  changes: halon.replicator.v1.SnapshotReply.IChanges,
+  from: string,
+  to: string,
+): SnapshotReplyBody {
+  const entries = entriesFromWire(changes, from, to);
+  const deleted = keysFromWire(changes.deleted ?? [], from, to);
+  const put = new Set(entries.map(([key]) => key));
+  for (const key of deleted) check(!put.has(key), () => `key ${JSON.stringify(key)} is there, and gone`);
+  return { kind: "changes", entries, deleted };
 }
 
 function partFromWire(part: halon.replicator.v1.SnapshotReply.IPart, from: string, to: string): SnapshotReplyBody {
@@ -135,11 +168,12 @@ function partFromWire(part: halon.replicator.v1.SnapshotReply.IPart, from: strin
 }
 
 function replyFromWire(reply: halon.replicator.v1.ISnapshotReply): SnapshotReply {
-  const { opened, same, entries, part, unable } = reply;
+  const { opened, same, entries, part, unable, changes } = reply;
   const decree = fromWire(reply.decree, "decree");
+  const since = fromWire(reply.since, "since");
   const from = bound(reply.from, "from");
   const to = bound(reply.to, "to");
-  const about = (body: SnapshotReplyBody): SnapshotReply => ({ decree, from, to, body });
+  const about = (body: SnapshotReplyBody): SnapshotReply => ({ decree, from, to, since, body });
   if (opened) return about({ kind: "opened" });
   if (unable) {
     const others = (unable.others ?? []).filter(isMemberId).slice(0, OTHERS_MAX);
@@ -149,6 +183,7 @@ function replyFromWire(reply: halon.replicator.v1.ISnapshotReply): SnapshotReply
   if (same) return about({ kind: "same", digest: sha256(same.digest) });
   if (entries) return about({ kind: "entries", entries: entriesFromWire(entries, from, to) });
   if (part) return about(partFromWire(part, from, to));
+  if (changes) return about(changesFromWire(changes, from, to));
   throw new FrameCodecError("a snapshot reply of a kind that this version does not know");
 }
 
@@ -161,8 +196,9 @@ function bodyToWire(body: FrameBody): halon.replicator.v1.IFrame {
     case "snapshotRequest":
       return { snapshotRequest: requestToWire(body.request) };
     case "snapshotReply": {
-      const { decree, from, to } = body.reply;
-      return { snapshotReply: { decree: toWire(decree), from, to, ...replyBodyToWire(body.reply.body) } };
+      const { decree, from, to, since } = body.reply;
+      const about = { decree: toWire(decree), from, to, since: toWire(since) };
+      return { snapshotReply: { ...about, ...replyBodyToWire(body.reply.body) } };
     }
     default:
       return body satisfies never;
@@ -206,15 +242,23 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   return { from, body: bodyFromWire(frame) };
 }
 
-export const encodeProgress = ({ peer, decree, next }: InstallProgress): Uint8Array =>
-  wire.Installing.encode({ peer, decree: toWire(decree), next }).finish();
+export const encodeProgress = ({ decree, since, ...progress }: InstallProgress): Uint8Array =>
+  wire.Installing.encode({ ...progress, decree: toWire(decree), since: toWire(since) }).finish();
 
-/** What cannot be read is a beginning: all ranges are compared again. */
+/** What cannot be read, or is of a version that kept no digest, is a beginning: all ranges are compared again. */
 export function decodeProgress(bytes: Uint8Array): InstallProgress {
   try {
-    const { peer, decree, next } = wire.Installing.decode(bytes);
-    return { peer: peer ?? "", decree: fromWire(decree, "decree"), next: bound(next, "next") };
+    const { peer, decree, next, since, walked, digest } = wire.Installing.decode(bytes);
+    if (!/^[0-9a-f]{16}$/.test(digest ?? "")) return NO_PROGRESS;
+    return {
+      peer: peer ?? "",
+      decree: fromWire(decree, "decree"),
+      next: bound(next, "next"),
+      since: fromWire(since, "since"),
+      walked: bound(walked, "walked"),
+      digest: digest as string,
+    };
   } catch {
-    return { peer: "", decree: 0, next: "" };
+    return NO_PROGRESS;
   }
 }

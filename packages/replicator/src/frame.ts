@@ -11,6 +11,9 @@ export interface SnapshotRequest {
   readonly to: string;
   readonly digest: Uint8Array;
   readonly offset: number;
+  /** 0: none. */
+  readonly since: number;
+  readonly ahead: number;
 }
 
 export type SnapshotEntry = readonly [key: string, value: Uint8Array];
@@ -19,6 +22,8 @@ export type SnapshotReplyBody =
   | { readonly kind: "opened" }
   | { readonly kind: "same"; readonly digest: Uint8Array }
   | { readonly kind: "entries"; readonly entries: readonly SnapshotEntry[] }
+  /** No key is in both. */
+  | { readonly kind: "changes"; readonly entries: readonly SnapshotEntry[]; readonly deleted: readonly string[] }
   | {
       readonly kind: "part";
       readonly key: string;
@@ -36,6 +41,7 @@ export interface SnapshotReply {
   readonly decree: number;
   readonly from: string;
   readonly to: string;
+  readonly since: number;
   readonly body: SnapshotReplyBody;
 }
 
@@ -57,4 +63,19 @@ export interface InstallProgress {
   readonly decree: number;
   /** All keys below this one are those of the snapshot. */
   readonly next: string;
+  /** Those from there on, below `walked`, are as of this older snapshot; 0: none are, and `walked` is nothing. */
+  readonly since: number;
+  readonly walked: string;
+  /** Of all entries that are those of a snapshot, as a `StateDigest` has it. */
+  readonly digest: string;
 }
+
+/** Nothing has come yet. */
+export const NO_PROGRESS: InstallProgress = {
+  peer: "",
+  decree: 0,
+  next: "",
+  since: 0,
+  walked: "",
+  digest: "0000000000000000",
+};

@@ -6,3 +6,4 @@ export * from "./memory-replicator.ts";
 export * from "./replicator.ts";
 export type { SnapshotPullerCounters } from "./snapshot-puller.ts";
 export type { StateExchangeStatus } from "./state-exchange.ts";
+export { SNAPSHOT_BYTES_DEFAULT } from "./trimming.ts";

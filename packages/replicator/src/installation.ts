@@ -1,7 +1,6 @@
 import type { MemberId, Membership } from "@halon/consensus";
 import { INSTALLING_KEY, readState } from "@halon/replicated-log";
 import {
-  type Cancel,
   type Clock,
   Driver,
   type DriverOutput,
@@ -10,7 +9,6 @@ import {
   type StoreChange,
   StoreError,
 } from "@halon/runtime";
-import { scanDigest } from "./digest-scan.ts";
 import type { SnapshotReply, SnapshotRequest } from "./frame.ts";
 import { decodeProgress } from "./frame-codec.ts";
 import {
@@ -19,9 +17,10 @@ import {
   type SnapshotPullerInput,
   type SnapshotPullerOutput,
 } from "./snapshot-puller.ts";
+import { AHEAD_MAX } from "./snapshot-range.ts";
 
 /** Replies that may wait; a further one is dropped, and asked for again. */
-const INPUTS_MAX = 8;
+const INPUTS_MAX = 2 * (AHEAD_MAX + 1);
 
 export interface InstallationPorts {
   readonly clock: Clock;
@@ -51,7 +50,6 @@ export class Installation {
   #isUnderWay = false;
   /** All is written, and waits for the disk. */
   #isFinishing = false;
-  #cancelScan: Cancel = () => undefined;
 
   constructor(ports: InstallationPorts) {
     const { clock, random } = ports;
@@ -91,21 +89,14 @@ export class Installation {
   stop(): void {
     this.#isUnderWay = false;
     this.#driver.stop();
-    this.#cancelScan();
   }
 
   #perform(output: Exclude<SnapshotPullerOutput, DriverOutput>): void {
-    const { store, clock } = this.#ports;
     switch (output.kind) {
       case "request":
         return this.#ports.request(output.to, output.request);
       case "write":
         return this.#write(output.changes, () => this.#driver.complete({ kind: "written" }));
-      case "verify":
-        this.#cancelScan = scanDigest(store, clock, (isSound) => {
-          this.#driver.complete({ kind: "verified", isSound: isSound && isFit(store, output.atLeast) });
-        });
-        return;
       case "finished":
         return this.#finish();
       case "distrusted":
@@ -141,9 +132,4 @@ export class Installation {
       }),
     );
   }
-}
-
-function isFit(store: Store, atLeast: number): boolean {
-  const { applied, membership } = readState(store);
-  return applied >= atLeast && membership !== undefined;
 }

@@ -39,7 +39,7 @@ export interface LogMemberOptions {
   readonly founding?: Membership;
   /** The same on all members, for ever. */
   readonly sessions?: Partial<SessionLimits>;
-  /** The journal is trimmed when it has grown by so much at most, or by four times as much while somebody takes over a snapshot. */
+  /** The journal stays below three times as much: it is trimmed each time that it has grown by half of it at most. */
   readonly snapshotBytes?: number;
   /** Decrees from one comparison of states to the next. The same on all members. */
   readonly digestEvery?: number;

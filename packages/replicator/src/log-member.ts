@@ -10,6 +10,7 @@ import {
 import { type Cancel, Driver, type DriverOutput, fraction, type TimerInput } from "@halon/runtime";
 import { AppliedState } from "./applied-state.ts";
 import { ApplyQueue } from "./apply-queue.ts";
+import { TrackedStore } from "./change-track.ts";
 import type { DigestVerdict } from "./digest-watch.ts";
 import type { FrameBody } from "./frame.ts";
 import { FrameExchange } from "./frame-exchange.ts";
@@ -52,8 +53,9 @@ export class LogMember {
   #early = 0;
 
   constructor(options: LogMemberOptions, ports: LogMemberPorts) {
-    const { clock, random, journal, store, send } = ports;
+    const { clock, random, journal, send } = ports;
     const { self } = options;
+    const store = new TrackedStore(ports.store);
     this.#ports = ports;
     this.#options = options;
     this.#log = new ReplicatedLog(options.consensus, { self });
@@ -82,8 +84,11 @@ export class LogMember {
         this.#driver.complete({ kind: "install", number, membership });
       },
     });
-    const trim = (through: number): void => this.#driver.complete({ kind: "trim", through });
-    this.#trimming = new Trimming(options.snapshotBytes ?? SNAPSHOT_BYTES_DEFAULT, { journal, store, random, trim });
+    this.#trimming = new Trimming(options.snapshotBytes ?? SNAPSHOT_BYTES_DEFAULT, {
+      ...{ journal, store, random },
+      trim: (through) => this.#driver.complete({ kind: "trim", through }),
+      awaited: () => this.#exchange.awaited,
+    });
   }
 
   /**
@@ -296,7 +301,7 @@ export class LogMember {
     assert(this.#state.applied === number, `installed decree ${number}, found ${this.#state.applied}`);
     this.#phase = "serving";
     this.#counts.installs++;
-    this.#trimming.reset();
+    this.#trimming.reset(number);
     this.#options.onInstalled?.(number);
     this.#notice({ kind: "installed", number });
   }

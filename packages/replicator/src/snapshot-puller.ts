@@ -1,9 +1,10 @@
 import { assert, type MemberId } from "@halon/consensus";
 import { INSTALLING_KEY, type View } from "@halon/replicated-log";
 import type { StoreChange } from "@halon/runtime";
-import { END, type InstallProgress, type SnapshotReply, type SnapshotRequest } from "./frame.ts";
+import { type InstallProgress, NO_PROGRESS, type SnapshotReply, type SnapshotRequest } from "./frame.ts";
 import { encodeProgress } from "./frame-codec.ts";
-import { digestOfEntries, gatherRange, RANGE_BYTES_MAX } from "./snapshot-range.ts";
+import { type AssemblyCounters, SnapshotAssembly } from "./snapshot-assembly.ts";
+import { requestAfter } from "./snapshot-range.ts";
 
 /** A request without a reply for so long is made again. */
 const REQUEST_TIMEOUT_MS = 1_000;
@@ -14,6 +15,13 @@ const PAUSE_MS_MIN = 200;
 const PAUSE_MS_MAX = 5_000;
 /** Peers known at a time. */
 const PEERS_MAX = 32;
+/** A state as of so long ago is near enough: the log since then is still kept by others. */
+const NEAR_MS = 500;
+/** A snapshot that is pinned for so long is exchanged for a newer one: it keeps old pages of the peer's store alive. */
+const PIN_MS = 20_000;
+/** Rounds on top of a state that is whole, and how much shorter each must be than the one before. */
+const ROUNDS_MAX = 16;
+const SHRINK_RATIO = 0.8;
 
 export type SnapshotPullerInput =
   /** Begin; of one that comes later only the peers are taken. Snapshots of decrees before `atLeast` are of no use. */
@@ -27,84 +35,74 @@ export type SnapshotPullerInput =
   | { readonly kind: "reply"; readonly from: MemberId; readonly reply: SnapshotReply }
   /** The last `write` has been done. */
   | { readonly kind: "written" }
-  /** What `verify` came to. */
-  | { readonly kind: "verified"; readonly isSound: boolean }
   | { readonly kind: "timer"; readonly name: string; readonly random: number };
 
 export type SnapshotPullerOutput =
   | { readonly kind: "request"; readonly to: MemberId; readonly request: SnapshotRequest }
   /** Write as one batch; answer with `written`. One at a time. */
   | { readonly kind: "write"; readonly changes: readonly StoreChange[] }
-  /** The whole snapshot is here: is its digest what it says itself, and its decree at least `atLeast`? Answer with `verified`. */
-  | { readonly kind: "verify"; readonly atLeast: number }
   /** The state is that of a peer, and sound; what is noted of installing is still in the store. */
   | { readonly kind: "finished" }
   /** What this peer has sent contradicts itself. Others are asked first. */
   | { readonly kind: "distrusted"; readonly peer: MemberId }
   | { readonly kind: "timer"; readonly name: string; readonly atMs: number | undefined };
 
-export interface SnapshotPullerCounters {
-  /** Ranges that had to travel, and that did not. */
-  readonly ranges: number;
-  readonly rangesSame: number;
-  /** Keys and values received. */
-  readonly receivedBytes: number;
+export interface SnapshotPullerCounters extends AssemblyCounters {
   /** Requests without a reply in time. */
   readonly timeouts: number;
   /** Times that a snapshot was begun, the first included. */
   readonly begins: number;
-}
-
-/** A value that comes in parts. */
-interface Partial {
-  readonly key: string;
-  readonly pieces: Uint8Array[];
-  bytesCount: number;
+  /** Times that one was exchanged for a newer one, of which only changes were asked for. */
+  readonly rounds: number;
 }
 
 /**
  * Makes this member's state that of a peer, in place and range by range; sans-IO, but that it reads its own state. Of each
  * range the peer is told the digest first, so that only what differs travels: an interrupted transfer, also one whose
- * snapshot is gone, goes on from what is here already. The batch that replaces a range notes how far it has come under
- * {@link INSTALLING_KEY}; as long as that is there nothing else in the state means anything.
+ * snapshot is gone, goes on from what is here already. The peer goes on meanwhile: what it has changed since is asked for in
+ * rounds, each shorter than the one before, until the state is nearly that of now. The batch that replaces a range notes
+ * how far it has come under {@link INSTALLING_KEY}; as long as that is there nothing else in the state means anything.
  */
 export class SnapshotPuller {
-  readonly #view: View;
-  readonly #rangeBytesMax: number;
-  #phase: "idle" | "pulling" | "verifying" = "idle";
+  readonly #assembly: SnapshotAssembly;
+  #phase: "idle" | "pulling" = "idle";
   #atLeast = 0;
   /** Whom to ask, the next one first. */
   #peers: MemberId[] = [];
-  /** As noted in the store, or about to be. Invariant: all ranges below `next` are those of the snapshot. */
-  #progress: InstallProgress = { peer: "", decree: 0, next: "" };
   /** What was asked last, of the first of the peers; undefined when nothing is. */
   #asked: SnapshotRequest | undefined;
-  #partial: Partial | undefined;
+  /** That is for a newer snapshot. */
+  #asksNewer = false;
+  /** When the snapshot was pinned, or refused to be exchanged. */
+  #pinnedAtMs = Number.NEGATIVE_INFINITY;
+  /** How old the state was when it was whole last. */
+  #ageMs = Number.POSITIVE_INFINITY;
+  #wholes = 0;
   #isWriting = false;
-  /** Came while the range before was being written. */
-  #stashed: SnapshotReply | undefined;
+  /** Came while a range before was being written. */
+  #stashed: SnapshotReply[] = [];
   #tries = 0;
   /** Peers asked in a row that had nothing. */
   #vain = 0;
   #pauses = 0;
-  #counters = { ranges: 0, rangesSame: 0, receivedBytes: 0, timeouts: 0, begins: 0 };
+  #counters = { timeouts: 0, begins: 0, rounds: 0 };
 
   /** `view`: the state that is replaced, with all that was written. */
-  constructor(view: View, rangeBytesMax = RANGE_BYTES_MAX) {
-    this.#view = view;
-    this.#rangeBytesMax = rangeBytesMax;
+  constructor(view: View, rangeBytesMax?: number) {
+    this.#assembly = new SnapshotAssembly(view, rangeBytesMax);
   }
 
   get isIdle(): boolean {
     return this.#phase === "idle";
   }
 
+  /** As noted in the store, or about to be. */
   get progress(): InstallProgress {
-    return this.#progress;
+    return this.#assembly.progress;
   }
 
   get counters(): SnapshotPullerCounters {
-    return this.#counters;
+    return { ...this.#assembly.counters, ...this.#counters };
   }
 
   step(input: SnapshotPullerInput, nowMs: number): readonly SnapshotPullerOutput[] {
@@ -119,9 +117,6 @@ export class SnapshotPuller {
       case "written":
         this.#onWritten(nowMs, out);
         break;
-      case "verified":
-        this.#onVerified(input.isSound, nowMs, out);
-        break;
       case "timer":
         if (input.name === "patience") this.#onTimeout(nowMs, input.random, out);
         else this.#ask(nowMs, out);
@@ -134,19 +129,19 @@ export class SnapshotPuller {
 
   #onBegin(input: SnapshotPullerInput & { kind: "begin" }, nowMs: number, out: SnapshotPullerOutput[]): void {
     if (this.#phase !== "idle") return this.#addPeers(input.peers);
-    const progress = input.progress ?? { peer: "", decree: 0, next: "" };
+    const progress = input.progress ?? NO_PROGRESS;
     this.#phase = "pulling";
     this.#atLeast = input.atLeast;
     this.#peers = [];
     this.#addPeers(progress.peer === "" ? input.peers : [progress.peer, ...input.peers]);
-    this.#progress = progress;
-    this.#tries = 0;
-    this.#vain = 0;
-    this.#pauses = 0;
+    this.#restart(progress);
+    this.#ageMs = Number.POSITIVE_INFINITY;
+    this.#wholes = 0;
+    this.#settle();
     // From now on the state is in doubt, over a restart too.
     if (input.progress === undefined) this.#write([], out);
-    if (this.#progress.next === END) return this.#verify(out);
-    this.#ask(nowMs, out);
+    if (this.#assembly.isComplete) this.#onWhole(nowMs, out);
+    else this.#ask(nowMs, out);
   }
 
   #addPeers(peers: readonly MemberId[]): void {
@@ -156,130 +151,127 @@ export class SnapshotPuller {
   #ask(nowMs: number, out: SnapshotPullerOutput[]): void {
     if (this.#phase !== "pulling") return;
     const [peer] = this.#peers;
-    const isComplete = this.#progress.next === END;
-    out.push({ kind: "timer", name: "patience", atMs: isComplete ? undefined : nowMs + REQUEST_TIMEOUT_MS });
+    const isAtEnd = this.#assembly.isComplete && !this.#asksNewer;
+    out.push({ kind: "timer", name: "patience", atMs: isAtEnd ? undefined : nowMs + REQUEST_TIMEOUT_MS });
     // Without anybody to ask, somebody may be named later.
-    if (isComplete || peer === undefined) return;
+    if (isAtEnd || peer === undefined) return;
     // Another peer has other snapshots: what has come stays, and is compared.
-    if (peer !== this.#progress.peer) this.#restart({ peer, decree: 0, next: "" });
-    const { decree, next: from } = this.#progress;
-    const { entries, to } = gatherRange(this.#view, from, END, this.#rangeBytesMax);
-    const offset = this.#partial?.bytesCount ?? 0;
-    this.#asked = { decree, atLeast: this.#atLeast, from, to, digest: digestOfEntries(entries), offset };
+    if (peer !== this.progress.peer) this.#restart({ ...NO_PROGRESS, peer });
+    const { decree, since } = this.progress;
+    this.#asksNewer ||= decree > 0 && since === 0 && nowMs - this.#pinnedAtMs > PIN_MS;
+    this.#asked = this.#asksNewer ? this.#assembly.requestRound(this.#atLeast) : this.#assembly.request(this.#atLeast);
     out.push({ kind: "request", to: peer, request: this.#asked });
   }
 
   #restart(progress: InstallProgress): void {
-    this.#progress = progress;
-    this.#partial = undefined;
-    this.#stashed = undefined;
+    this.#assembly.resume(progress);
+    this.#asksNewer = false;
+    this.#pinnedAtMs = Number.NEGATIVE_INFINITY;
+    this.#stashed = [];
+  }
+
+  /** The peer is there, and helps. */
+  #settle(): void {
+    this.#tries = 0;
+    this.#vain = 0;
+    this.#pauses = 0;
   }
 
   #onReply(from: MemberId, reply: SnapshotReply, nowMs: number, out: SnapshotPullerOutput[]): void {
     const asked = this.#asked;
-    if (asked === undefined || from !== this.#progress.peer || this.#stashed !== undefined) return;
+    if (asked === undefined || from !== this.progress.peer) return;
     if (reply.body.kind === "unable") {
-      if (reply.from !== asked.from) return;
+      if (reply.from !== asked.from || reply.since !== asked.since) return;
       this.#addPeers(reply.body.others);
+      if (this.#assembly.isComplete) return this.#finish(out);
       return this.#next(nowMs, 0.5, out);
     }
     if (reply.decree < this.#atLeast) return;
-    if (reply.body.kind === "opened") return this.#onOpened(reply.decree, nowMs, out);
-    const isMeant = reply.decree === asked.decree && reply.from === asked.from && reply.to <= asked.to;
-    if (!isMeant || !this.#isUseful(asked, reply)) return;
-    this.#asked = undefined;
-    this.#tries = 0;
-    this.#vain = 0;
-    this.#pauses = 0;
-    if (this.#isWriting) this.#stashed = reply;
+    if (reply.body.kind === "opened") return this.#onOpened(reply, nowMs, out);
+    if (this.#asksNewer || !this.#assembly.answers(asked, reply)) return;
+    // The peer goes on by itself, or is asked again.
+    this.#asked = requestAfter(asked, reply);
+    this.#settle();
+    if (this.#isWriting) this.#stashed.push(reply);
     else this.#take(reply, nowMs, out);
   }
 
-  /** A `same` of what is no longer here, or a part that has come already, says nothing new. */
-  #isUseful({ to, digest }: SnapshotRequest, { body, ...reply }: SnapshotReply): boolean {
-    if (body.kind === "same") return reply.to === to && Buffer.compare(body.digest, digest) === 0;
-    return body.kind !== "part" || body.offset === (this.#partial?.bytesCount ?? 0);
-  }
-
-  #onOpened(decree: number, nowMs: number, out: SnapshotPullerOutput[]): void {
+  #onOpened({ decree, since }: SnapshotReply, nowMs: number, out: SnapshotPullerOutput[]): void {
+    const { progress } = this;
+    if (this.#asksNewer) return this.#onNewer(since === progress.decree ? decree : 0, nowMs, out);
     // Late, from when this one was begun.
-    if (decree === this.#progress.decree) return;
+    if (since > 0 || (decree === progress.decree && progress.since === 0)) return;
     this.#counters.begins++;
     this.#tries = 0;
-    this.#restart({ peer: this.#progress.peer, decree, next: "" });
+    this.#restart({ ...NO_PROGRESS, peer: progress.peer, decree });
+    this.#pinnedAtMs = nowMs;
+    this.#ask(nowMs, out);
+  }
+
+  /** The snapshot was exchanged for that of `decree`; one that is no newer does not help, and what is here has to do. */
+  #onNewer(decree: number, nowMs: number, out: SnapshotPullerOutput[]): void {
+    this.#asksNewer = false;
+    this.#asked = undefined;
+    this.#pinnedAtMs = nowMs;
+    this.#settle();
+    if (decree > this.progress.decree) {
+      this.#counters.rounds++;
+      this.#assembly.beginRound(decree);
+    } else if (this.#assembly.isComplete) return this.#finish(out);
     this.#ask(nowMs, out);
   }
 
   /** The next range is asked for before this one is written, so that the peer works meanwhile. */
-  #take({ to, from, body }: SnapshotReply, nowMs: number, out: SnapshotPullerOutput[]): void {
-    const changes: StoreChange[] = [];
-    if (body.kind === "part") {
-      const value = this.#join(body.key, body.bytes, body.bytesCount);
-      if (value === undefined) return this.#ask(nowMs, out);
-      changes.push({ kind: "deleteRange", from, to }, { kind: "put", key: body.key, value });
-      this.#counters.ranges++;
-    } else if (body.kind === "entries") {
-      changes.push({ kind: "deleteRange", from, to });
-      for (const [key, value] of body.entries) {
-        this.#counters.receivedBytes += key.length + value.byteLength;
-        changes.push({ kind: "put", key, value });
-      }
-      this.#counters.ranges++;
-    } else this.#counters.rangesSame++;
-    this.#partial = undefined;
-    this.#progress = { ...this.#progress, next: to };
-    this.#ask(nowMs, out);
-    this.#write(changes, out);
-  }
-
-  /** The value when it is complete. */
-  #join(key: string, bytes: Uint8Array, bytesCount: number): Uint8Array | undefined {
-    this.#partial ??= { key, pieces: [], bytesCount: 0 };
-    this.#partial.pieces.push(bytes);
-    this.#partial.bytesCount += bytes.byteLength;
-    this.#counters.receivedBytes += bytes.byteLength;
-    return this.#partial.bytesCount < bytesCount ? undefined : Buffer.concat(this.#partial.pieces);
+  #take(reply: SnapshotReply, nowMs: number, out: SnapshotPullerOutput[]): void {
+    const changes = this.#assembly.take(reply);
+    if (this.#asked === undefined && this.#stashed.length === 0) this.#ask(nowMs, out);
+    else out.push({ kind: "timer", name: "patience", atMs: nowMs + REQUEST_TIMEOUT_MS });
+    if (changes !== undefined) this.#write(changes, out);
   }
 
   #write(changes: readonly StoreChange[], out: SnapshotPullerOutput[]): void {
     assert(!this.#isWriting, "a range is written while the one before is");
     this.#isWriting = true;
-    const value = encodeProgress(this.#progress);
+    const value = encodeProgress(this.progress);
     out.push({ kind: "write", changes: [...changes, { kind: "put", key: INSTALLING_KEY, value }] });
   }
 
   #onWritten(nowMs: number, out: SnapshotPullerOutput[]): void {
     this.#isWriting = false;
-    const stashed = this.#stashed;
-    this.#stashed = undefined;
+    const stashed = this.#stashed.shift();
     if (stashed !== undefined) this.#take(stashed, nowMs, out);
-    else if (this.#phase === "pulling" && this.#progress.next === END) this.#verify(out);
+    else if (this.#phase === "pulling" && this.#assembly.isComplete) this.#onWhole(nowMs, out);
   }
 
-  #verify(out: SnapshotPullerOutput[]): void {
-    this.#phase = "verifying";
-    this.#asked = undefined;
-    out.push({ kind: "timer", name: "patience", atMs: undefined });
-    out.push({ kind: "verify", atLeast: this.#atLeast });
-  }
-
-  #onVerified(isSound: boolean, nowMs: number, out: SnapshotPullerOutput[]): void {
-    assert(this.#phase === "verifying", `a verification that nobody asked for, while ${this.#phase}`);
-    if (isSound) {
-      this.#phase = "idle";
-      out.push({ kind: "finished" });
-      return;
+  /** The whole state is here, as of some time ago. */
+  #onWhole(nowMs: number, out: SnapshotPullerOutput[]): void {
+    if (!this.#assembly.isSound(this.#atLeast)) {
+      const { peer } = this.progress;
+      out.push({ kind: "distrusted", peer });
+      this.#restart({ ...NO_PROGRESS, peer });
+      return this.#next(nowMs, 0.5, out);
     }
-    this.#phase = "pulling";
-    out.push({ kind: "distrusted", peer: this.#progress.peer });
-    this.#restart({ peer: this.#progress.peer, decree: 0, next: "" });
-    this.#next(nowMs, 0.5, out);
+    const before = this.#ageMs;
+    this.#ageMs = nowMs - this.#pinnedAtMs;
+    const isShorter = this.#wholes === 0 || this.#ageMs < before * SHRINK_RATIO;
+    if (this.#ageMs <= NEAR_MS || !isShorter || ++this.#wholes > ROUNDS_MAX) return this.#finish(out);
+    this.#asksNewer = true;
+    this.#ask(nowMs, out);
+  }
+
+  #finish(out: SnapshotPullerOutput[]): void {
+    this.#phase = "idle";
+    this.#asked = undefined;
+    this.#asksNewer = false;
+    out.push({ kind: "timer", name: "patience", atMs: undefined }, { kind: "finished" });
   }
 
   #onTimeout(nowMs: number, random: number, out: SnapshotPullerOutput[]): void {
-    if (this.#phase !== "pulling" || this.#stashed !== undefined) return;
+    if (this.#phase !== "pulling" || this.#stashed.length > 0) return;
     this.#counters.timeouts++;
     if (++this.#tries < TRIES_MAX) return this.#ask(nowMs, out);
+    // It is whole already: what has come since is to be had from the log, or never.
+    if (this.#assembly.isComplete) return this.#finish(out);
     this.#next(nowMs, random, out);
   }
 

@@ -1,5 +1,6 @@
 import type { MemberId } from "@halon/consensus";
 import { type Clock, Driver, type DriverOutput, type Random, type Store, StoreError } from "@halon/runtime";
+import type { TrackedStore } from "./change-track.ts";
 import type { SnapshotReply, SnapshotRequest } from "./frame.ts";
 import {
   type PinnedView,
@@ -14,7 +15,7 @@ const INPUTS_MAX = 4;
 export interface SnapshotServicePorts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly store: Pick<Store, "snapshot">;
+  readonly store: Pick<TrackedStore, "snapshot" | "flush" | "track" | "untrack">;
   readonly others: () => readonly MemberId[];
   /** False while the state here is not to be used. */
   readonly isServing: () => boolean;
@@ -31,12 +32,16 @@ export class SnapshotService {
   constructor(ports: SnapshotServicePorts) {
     const { clock, random, store, isServing, reply } = ports;
     const open = (): PinnedView | string => (isServing() ? pin(store) : "the state here is not to be used at present");
-    this.#server = new SnapshotServer({ ...ports, open });
+    const track = { track: () => store.track(), untrack: store.untrack.bind(store) };
+    this.#server = new SnapshotServer({ ...ports, ...track, open });
     this.#driver = new Driver({
       core: this.#server,
       clock,
       random,
-      perform: (output) => reply(output.to, output.reply),
+      perform: (output) => {
+        if (output.kind === "reply") reply(output.to, output.reply);
+        else store.flush(() => this.#driver.complete({ ...output, kind: "flushed" }));
+      },
       inputsMax: INPUTS_MAX,
     });
   }

@@ -1,5 +1,6 @@
 import type { MemberId, Membership } from "@halon/consensus";
-import type { Clock, Random, Store } from "@halon/runtime";
+import type { Clock, Random } from "@halon/runtime";
+import type { TrackedStore } from "./change-track.ts";
 import type { DigestVerdict } from "./digest-watch.ts";
 import type { FrameBody } from "./frame.ts";
 import { Installation, type InstallationStatus } from "./installation.ts";
@@ -10,7 +11,7 @@ export interface StateExchangePorts {
   readonly self: MemberId;
   readonly clock: Clock;
   readonly random: Random;
-  readonly store: Store;
+  readonly store: TrackedStore;
   readonly digestEvery: number | undefined;
   readonly say: (to: MemberId | "all", body: FrameBody) => void;
   /** Members that may have the state. */
@@ -63,6 +64,12 @@ export class StateExchange {
 
   get status(): StateExchangeStatus {
     return { installing: this.#installation.status, ...this.#snapshots.status, ...this.#comparison.status };
+  }
+
+  /** The oldest decree that a member takes over from here: it will ask for those that follow. */
+  get awaited(): number | undefined {
+    const { transfers } = this.#snapshots.status;
+    return transfers.size === 0 ? undefined : Math.min(...transfers.values());
   }
 
   hear(from: MemberId, body: Exclude<FrameBody, { kind: "consensus" }>): void {

@@ -3,18 +3,25 @@ import { fraction, type Journal, type Random, type Store } from "@halon/runtime"
 /** Bytes that a journal grows by, at most, before older decrees that are applied are dropped from it. */
 export const SNAPSHOT_BYTES_DEFAULT = 64 * 1024 * 1024;
 
+/** In units of that size, what a journal may hold for a member that is taking over a snapshot from here. */
+const AWAITED_RATIO = 1.25;
+
 export interface TrimmingPorts {
   readonly journal: Pick<Journal, "bytesCount">;
   readonly store: Pick<Store, "flush">;
   readonly random: Random;
   /** Decrees up to `through` are applied, durably. */
   readonly trim: (through: number) => void;
+  /** Somebody is about to ask for the decrees behind this one. */
+  readonly awaited: () => number | undefined;
 }
 
 /**
- * Bounds the journal: each time it has grown by half to three quarters of the given size, the applied state is made durable, and the decrees that
- * were applied the time before are dropped. So at least what came since then is kept for members that are a little behind, and
- * the journal stays below one and a half times the size, and what is given back in pieces.
+ * Bounds the journal: each time it has grown by a third to half of the given size, the applied state is made durable, and the
+ * decrees that were applied the time before are dropped. So at least what came since then is kept for members that are a little
+ * behind. As space is given back in pieces, one of which reaches a little beyond what was dropped, the journal stays below
+ * three times its growth: one and a half times the size. For a member that is taking over a snapshot what follows that is kept
+ * longer, but not beyond {@link AWAITED_RATIO}: then it is dropped all the same.
  */
 export class Trimming {
   readonly #ports: TrimmingPorts;
@@ -25,7 +32,9 @@ export class Trimming {
   #isUnderWay = false;
   /** Applied when the journal was last seen to have grown. */
   #mark = 0;
-  /** Dropped up to here. */
+  /** May be dropped up to here. */
+  #due = 0;
+  /** Dropped up to here. Invariant: through <= due, but for what {@link trimNow} was told. */
   #through = 0;
   #count = 0;
 
@@ -44,11 +53,12 @@ export class Trimming {
   onApplied(applied: number): void {
     const { bytesCount } = this.#ports.journal;
     this.#leastBytes = Math.min(this.#leastBytes, bytesCount);
-    if (bytesCount - this.#leastBytes < this.#growthBytesMax) return;
-    const through = this.#mark;
-    this.#mark = applied;
-    this.#startOver();
-    this.trimNow(through);
+    if (bytesCount - this.#leastBytes >= this.#growthBytesMax) {
+      this.#due = this.#mark;
+      this.#mark = applied;
+      this.#startOver();
+    }
+    if (this.#due > this.#through) this.trimNow(this.#allowed(bytesCount));
   }
 
   /** Whatever the growth: space is short. Nothing, when it is under way already, or was done. */
@@ -63,12 +73,24 @@ export class Trimming {
   onTrimmed(): void {
     this.#isUnderWay = false;
     this.#count++;
+  }
+
+  /**
+   * The state was replaced by one as of decree `applied`, and all before that is dropped. What was asked before may never be
+   * answered; nor would be what is asked of decrees that are gone.
+   */
+  reset(applied: number): void {
+    this.#isUnderWay = false;
+    this.#mark = applied;
+    this.#due = applied;
+    this.#through = applied;
     this.#startOver();
   }
 
-  /** The state was replaced: what was asked before may never be answered. */
-  reset(): void {
-    this.#isUnderWay = false;
+  #allowed(bytesCount: number): number {
+    const awaited = this.#ports.awaited();
+    const isTooMuch = bytesCount >= AWAITED_RATIO * this.#snapshotBytes;
+    return awaited === undefined || isTooMuch ? this.#due : Math.min(this.#due, awaited);
   }
 
   #startOver(): void {
@@ -78,6 +100,6 @@ export class Trimming {
 
   /** Members of a group grow alike: they had better not all drop the same decrees at the same moment. */
   #drawGrowth(): number {
-    return (this.#snapshotBytes * (3 - fraction(this.#ports.random))) / 4;
+    return (this.#snapshotBytes * (3 - fraction(this.#ports.random))) / 6;
   }
 }

@@ -14,7 +14,7 @@ function setUp() {
   puller.step({ kind: "begin", peers: ["p", "q"], atLeast: 5 }, 0);
   puller.step({ kind: "written" }, 0);
   const reply = (body: SnapshotReplyBody, about: Partial<SnapshotRequest> = {}, from = "p") =>
-    puller.step({ kind: "reply", from, reply: { decree: 9, from: "", to: "\x7f", ...about, body } }, 0);
+    puller.step({ kind: "reply", from, reply: { decree: 9, from: "", to: "\x7f", since: 0, ...about, body } }, 0);
   const request = reply({ kind: "opened" }).find((output) => output.kind === "request")?.request;
   if (request === undefined) throw new Error("it asks for nothing");
   return { puller, reply, request };

@@ -48,7 +48,7 @@ describe("taking over a snapshot", () => {
     expect(puller.installation.status.receivedBytes).toBeLessThan(1_500);
   });
 
-  it("goes on after a restart where it was, as long as the peer still has that snapshot", () => {
+  it("goes on after a restart where it was, as long as the peer still has that snapshot, and ends with what is newer", () => {
     const { link, peer, puller } = setUp();
     puller.installation.begin(["a"], 60);
     link.until(() => puller.installation.status.next > key(40));
@@ -56,9 +56,9 @@ describe("taking over a snapshot", () => {
     peer.apply(`put ${key(0)} 100 99`);
     puller.installation.begin(["a"], 60);
     link.until(() => puller.installed !== undefined);
-    expect(puller.installed).toBe(60);
+    expect(puller.installed).toBe(61);
     expectSame(puller, peer);
-    expect(puller.installation.status.begins).toBe(0);
+    expect(puller.installation.status).toMatchObject({ begins: 0, rounds: 1 });
     expect(puller.installation.status.receivedBytes).toBeLessThan(4_500);
   });
 
@@ -74,6 +74,69 @@ describe("taking over a snapshot", () => {
     expectSame(puller, peer);
     expect(puller.installation.status.begins).toBe(2);
     expect(puller.installation.status.receivedBytes - before).toBeLessThan(3_000);
+  });
+
+  it("L12 comes up to a peer that goes on meanwhile: what it has changed travels again, the rest does not", () => {
+    const { link, peer, puller } = setUp();
+    link.faults = () => [80];
+    // One decree in 100 ms, all the time: a change, one to a value in parts, a new key, one that is gone.
+    const goOn = (): void => {
+      const number = peer.applier.applied;
+      const at = key((number * 7) % 60);
+      const changes = [
+        `put ${at} 100 ${number % 251}`,
+        `put ${key(7)} 2000 ${number % 251}`,
+        `put x/${number} 9 1`,
+        `delete ${at}`,
+      ];
+      peer.apply(changes[number % 4] ?? "");
+      if (puller.installed === undefined) link.clock.at(link.clock.nowMs() + 100, goOn);
+    };
+    goOn();
+    puller.installation.begin(["a"], 60);
+    link.until(() => puller.installed !== undefined);
+    const { begins, rounds, receivedBytes } = puller.installation.status;
+    expect(begins).toBe(1);
+    expect(rounds).toBeGreaterThan(0);
+    // The state has not stood still: of a walk through it alone the result would be as of decree 60.
+    expect(peer.applier.applied).toBeGreaterThan(70);
+    expect(puller.installed).toBeGreaterThan(peer.applier.applied - 10);
+    expectSame(puller, peer);
+    expect(receivedBytes).toBeLessThan(3 * 8_000);
+    // Who asks for nothing more is not kept in mind.
+    link.clock.runUntil(link.clock.nowMs() + 11_000);
+    expect(peer.service.status.transfers.size).toBe(0);
+  });
+
+  it("exchanges a snapshot that has grown old for a newer one in the middle of it", () => {
+    const { link, peer, puller } = setUp();
+    link.faults = () => [6_000];
+    puller.installation.begin(["a"], 60);
+    link.until(() => puller.installation.status.next > key(20));
+    const { decree } = puller.installation.status;
+    for (const at of [3, 20, 50]) peer.apply(`put ${key(at)} 100 200`);
+    link.until(() => puller.installation.status.decree > decree);
+    expect(puller.installation.status.next < key(60)).toBe(true);
+    link.until(() => puller.installed !== undefined);
+    expectSame(puller, peer);
+    expect(puller.installation.status).toMatchObject({ begins: 1, decree: 63 });
+    expect(puller.installation.status.receivedBytes).toBeLessThan(9_500);
+  });
+
+  it("takes what it has when the peer can tell nothing newer", () => {
+    const { link, peer, puller } = setUp();
+    link.faults = () => [80];
+    // As one does that knows of no rounds: it names the snapshot that it serves.
+    link.attach("a", (from, body) => {
+      if (body.kind === "snapshotRequest") peer.service.request(from, { ...body.request, since: 0 });
+    });
+    puller.installation.begin(["a"], 60);
+    link.until(() => puller.installation.status.next > key(10));
+    peer.apply(`put ${key(3)} 100 99`);
+    link.until(() => puller.installed !== undefined);
+    expect(puller.installed).toBe(60);
+    expectSame(puller, peer);
+    expect(puller.installation.status).toMatchObject({ begins: 1, rounds: 0 });
   });
 
   it("asks another peer when the first is silent, or has less than is needed", () => {
@@ -120,10 +183,19 @@ describe("taking over a snapshot", () => {
       link.attach(name, (_, body) =>
         said.push(body.kind === "snapshotReply" ? `${name} ${body.reply.body.kind}` : "?"),
       );
-    const request = { decree: 0, atLeast: 0, from: "", to: "\x7f", digest: new Uint8Array(32), offset: 0 };
+    const request = {
+      decree: 0,
+      atLeast: 0,
+      from: "",
+      to: "\x7f",
+      digest: new Uint8Array(32),
+      offset: 0,
+      since: 0,
+      ahead: 0,
+    };
     for (const name of ["x", "y", "z"]) link.say(name, "a", { kind: "snapshotRequest", request });
     link.until(() => said.length === 3);
-    expect(said).toEqual(["x opened", "y opened", "z unable"]);
+    expect(said.sort()).toEqual(["x opened", "y opened", "z unable"]);
     expect([...peer.service.status.transfers]).toEqual([
       ["x", 60],
       ["y", 60],
@@ -155,12 +227,21 @@ describe("taking over a snapshot", () => {
         const puller = new Puller(link);
         for (let at = 0; at < random.u32() % 30; at++)
           puller.store.write([{ kind: "put", key: key(random.u32() % 50), value: new Uint8Array(random.u32() % 300) }]);
+        // Slow enough at times that the state is not near any more when all of it has come.
+        const slowMs = chance(2) ? 1 : 20 + (random.u32() % 40);
         link.faults = () => {
           if (chance(6)) return [];
-          const delays = [chance(5) ? random.u32() % 3_000 : 1 + (random.u32() % 5)];
+          const delays = [chance(5) ? random.u32() % 3_000 : slowMs + (random.u32() % 5)];
           return chance(6) ? [...delays, random.u32() % 2_000] : delays;
         };
         puller.installation.begin(["a"], 1);
+        const everyMs = chance(2) ? 0 : 20 + (random.u32() % 200);
+        const goOn = (): void => {
+          if (puller.installed !== undefined || everyMs === 0 || peer.applier.applied > 400) return;
+          change();
+          link.clock.at(link.clock.nowMs() + everyMs, goOn);
+        };
+        goOn();
         let faultsLeft = random.u32() % 6;
         link.until(() => {
           if (puller.installed !== undefined) return true;

@@ -2,6 +2,7 @@ import { createMembership, type MemberId } from "@halon/consensus";
 import { Applier, type Command, type StateMachine } from "@halon/replicated-log";
 import { type Store, type StoreEntry, VirtualClock } from "@halon/runtime";
 import { MemoryStoreDisk, openStoreMemory } from "@halon/store-memory";
+import { TrackedStore } from "../src/change-track.ts";
 import type { FrameBody } from "../src/frame.ts";
 import { decodeFrame, encodeFrame } from "../src/frame-codec.ts";
 import { Installation } from "../src/installation.ts";
@@ -91,7 +92,7 @@ export class Peer {
   readonly name: MemberId;
   readonly #link: Link;
   readonly #disk = new MemoryStoreDisk();
-  store: Store;
+  store: TrackedStore;
   applier: Applier;
   service: SnapshotService;
   /** What the state was after each decree. */
@@ -105,8 +106,10 @@ export class Peer {
     this.service = this.#serve();
   }
 
-  #open(): Store {
-    return openStoreMemory({ disk: this.#disk, clock: this.#link.clock, flushMs: STORE_FLUSH_MS, identity: this.name });
+  #open(): TrackedStore {
+    const { clock } = this.#link;
+    const store = openStoreMemory({ disk: this.#disk, clock, flushMs: STORE_FLUSH_MS, identity: this.name });
+    return new TrackedStore(store);
   }
 
   #serve(): SnapshotService {

@@ -5,14 +5,16 @@ function setUp() {
   const journal = { bytesCount: 0 };
   const flushes: (() => void)[] = [];
   const trims: number[] = [];
+  const awaited: { decree?: number } = {};
   const store = { flush: (done: () => void) => flushes.push(done) };
-  const trimming = new Trimming(4_000 / 3, {
+  const trimming = new Trimming(2_000, {
     journal,
     store,
     random: { u32: () => 0 },
     trim: (through) => trims.push(through),
+    awaited: () => awaited.decree,
   });
-  return { journal, flushes, trims, trimming };
+  return { journal, flushes, trims, awaited, trimming };
 }
 
 describe("Trimming", () => {
@@ -64,5 +66,51 @@ describe("Trimming", () => {
     trimming.onTrimmed();
     trimming.trimNow(3);
     expect(flushes.length).toBe(1);
+  });
+
+  it("L6 keeps what a member will ask for that takes over a snapshot, but not beyond its bound", () => {
+    const { journal, flushes, trims, awaited, trimming } = setUp();
+    const grow = (bytesCount: number, applied: number): void => {
+      journal.bytesCount = bytesCount;
+      trimming.onApplied(applied);
+      for (const done of flushes.splice(0)) {
+        done();
+        trimming.onTrimmed();
+      }
+    };
+    grow(1_000, 10);
+    awaited.decree = 4;
+    grow(2_000, 20);
+    expect(trims).toEqual([4]);
+    // It has gone on to a newer one.
+    awaited.decree = 7;
+    grow(2_100, 21);
+    expect(trims).toEqual([4, 7]);
+    grow(2_499, 24);
+    expect(trims).toEqual([4, 7]);
+    grow(2_500, 25);
+    expect(trims).toEqual([4, 7, 10]);
+    // Nobody waits any more.
+    delete awaited.decree;
+    journal.bytesCount = 1_500;
+    trimming.onApplied(26);
+    grow(2_500, 30);
+    expect(trims).toEqual([4, 7, 10, 20]);
+  });
+
+  it("L6 begins anew behind a state that was taken over: nothing is asked for that is gone already", () => {
+    const { journal, flushes, trims, trimming } = setUp();
+    journal.bytesCount = 1_000;
+    trimming.onApplied(10);
+    trimming.reset(50);
+    for (const [bytesCount, applied] of [
+      [2_000, 60],
+      [3_000, 70],
+    ] as const) {
+      journal.bytesCount = bytesCount;
+      trimming.onApplied(applied);
+      for (const done of flushes.splice(0)) done();
+    }
+    expect(trims).toEqual([60]);
   });
 });

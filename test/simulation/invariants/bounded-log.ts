@@ -1,9 +1,7 @@
-import { type AppliedDecree, WatchedInvariant } from "./watched.ts";
+import { type MemberStep, WatchedInvariant } from "./watched.ts";
 
 /** In units of the size after which a journal is trimmed. */
 const GROWTH_MAX = 3;
-/** What may pass while the disk makes the state durable: it counts only beside a size as small as here. */
-const PASSING_BYTES = 8 * 1024;
 
 export class BoundedLog extends WatchedInvariant {
   readonly name = "bounded-log";
@@ -13,13 +11,14 @@ export class BoundedLog extends WatchedInvariant {
 
   constructor(snapshotBytes: number) {
     super();
-    this.#bytesMax = GROWTH_MAX * snapshotBytes + PASSING_BYTES;
+    this.#bytesMax = GROWTH_MAX * snapshotBytes;
   }
 
-  override onApplied({ member, journalBytes }: AppliedDecree): void {
+  /** Whatever the member does, with a state or without. */
+  override onStep({ member, journalBytes }: MemberStep): void {
     this.expect(
-      journalBytes <= this.#bytesMax,
-      () => `the journal of ${member} takes ${journalBytes} bytes, above ${this.#bytesMax}`,
+      journalBytes < this.#bytesMax,
+      () => `the journal of ${member} takes ${journalBytes} bytes, and is to stay below ${this.#bytesMax}`,
     );
   }
 }

@@ -12,6 +12,7 @@ export interface MemberStep {
   readonly persistedSeq: number;
   /** As this member sees its journal, before the records of this step. */
   readonly durableSeq: number;
+  readonly journalBytes: number;
 }
 
 /** A decree that a member has just applied. */
@@ -22,7 +23,6 @@ export interface AppliedDecree {
   readonly payloads: readonly Uint8Array[];
   /** Digest of the state, if the member keeps one. */
   readonly digest: string | undefined;
-  readonly journalBytes: number;
 }
 
 /** The life of a member begins: with what is on its disk. */
