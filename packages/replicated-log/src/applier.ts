@@ -185,11 +185,7 @@ export class Applier {
   }
 
   #commit(transaction: Transaction): void {
-    transaction.visit((key, after) => {
-      const before = this.#store.get(key);
-      if (before !== undefined) this.#digest.remove(key, before);
-      if (after !== undefined) this.#digest.add(key, after);
-    });
+    transaction.visit((key, after) => this.#digest.change(key, this.#store.get(key), after));
     const position = new DataView(new ArrayBuffer(16));
     position.setFloat64(0, this.#applied);
     position.setFloat64(8, this.#logTimeMs);

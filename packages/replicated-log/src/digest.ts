@@ -100,6 +100,12 @@ export class StateDigest {
     this.#plus(this.#hash(key, value), -1);
   }
 
+  /** An entry was `before` and is `after` now; `undefined`: it was not there, or is gone. */
+  change(key: string, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
+    if (before !== undefined) this.remove(key, before);
+    if (after !== undefined) this.add(key, after);
+  }
+
   #plus({ low, high }: Lanes, sign: 1 | -1): void {
     this.#low = (this.#low + sign * low) | 0;
     this.#high = (this.#high + sign * high) | 0;

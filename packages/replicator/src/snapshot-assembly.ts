@@ -156,11 +156,11 @@ export class SnapshotAssembly {
   /** On top of what has come already. */
   #change(entries: readonly SnapshotEntry[], deleted: readonly string[], changes: StoreChange[]): void {
     for (const key of deleted) {
-      this.#digest.change(key, () => this.#view.get(key), undefined);
+      this.#digest.change(key, this.#view.get(key), undefined);
       changes.push({ kind: "delete", key });
     }
     for (const [key, value] of entries) {
-      this.#digest.change(key, () => this.#view.get(key), value);
+      this.#digest.change(key, this.#view.get(key), value);
       changes.push({ kind: "put", key, value });
     }
   }
