@@ -9,7 +9,7 @@ import {
   type QueuedEvent,
 } from "@halon/proto";
 import { COMMAND_BYTES_MAX } from "@halon/replicated-log";
-import { Graph, graphFromStore } from "@halon/resource-graph";
+import { Graph } from "@halon/resource-graph";
 import { type Answer, Engine, type Rule, type Turn } from "@halon/rules";
 import { assert } from "@halon/runtime";
 import { checkpointOf, ENGINE_LIMITS, emptyCheckpoint, subjectOf } from "./checkpoint.ts";
@@ -32,11 +32,11 @@ const TIMER_GRAIN_MS = 5;
 /** Answers given to the rules that wait for room in a turn. The rest of the engine's inbox is for events. */
 const ANSWERS_MAX = 2_048;
 
-/** The replicated state as this coordinator found it, by parts, keys without their prefix. */
+/** The replicated state as this coordinator found it, by parts; keys without their prefix. */
 export interface Loaded {
   readonly checkpoint: number;
   readonly logTimeMs: number;
-  readonly graph: readonly (readonly [string, Uint8Array])[];
+  readonly graph: Graph;
   readonly instances: readonly (readonly [string, Uint8Array])[];
   readonly outbox: readonly (readonly [string, Uint8Array])[];
 }
@@ -140,7 +140,7 @@ export class CoordinatorCore {
     const { rules, vars } = this.#config;
     this.#number = state.checkpoint;
     this.#logTimeMs = state.logTimeMs;
-    this.#graph = graphFromStore(schema, state.graph);
+    this.#graph = state.graph;
     const { logTimeMs, instances: entries } = state;
     const limits = ENGINE_LIMITS;
     this.#engine = new Engine({ rules, graph: this.#graph, entries, vars, limits, logTimeMs, random });

@@ -7,6 +7,8 @@ import {
   type NodeCommand,
   type QueuedEvent,
 } from "@halon/proto";
+import { graphFromStore } from "@halon/resource-graph";
+import { schema } from "../src/schema.ts";
 import {
   type CoordinatorConfig,
   CoordinatorCore,
@@ -60,7 +62,7 @@ export class Twin {
 
   get loaded(): Loaded {
     const { checkpoint } = this.lease;
-    const parts = { graph: this.under("g"), instances: this.under("i"), outbox: this.under("o") };
+    const parts = { graph: graphFromStore(schema, this.under("g")), instances: this.under("i"), outbox: this.under("o") };
     return { checkpoint, logTimeMs: this.logTimeMs, ...parts };
   }
 }
