@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { KeyChange } from "@halon/proto";
+import type { Checkpoint, KeyChange } from "@halon/proto";
 import { changesToStore, encodeChange } from "@halon/resource-graph";
 import { Scratch } from "../log-group/scratch.ts";
 import { type Bench, type BenchOptions, type Bound, judge, quantile, type Report, round } from "./bench.ts";
@@ -46,8 +46,13 @@ export const graphBench: Bench = {
       const { natsUrl } = await startBroker(scratch);
       const home = dir === undefined ? scratch.dir("stations") : resolve(dir);
       mkdirSync(home, { recursive: true });
+      const isFilled = isFilledWith(home, nodes);
       const group = await GraphGroup.open(scratch, natsUrl, home);
       try {
+        await group.start();
+        if (!isFilled) await fill(group, { nodes, say });
+        writeFileSync(join(home, FILLED_FILE), `${nodes}`);
+        await group.kill();
         const figures = await measure(group, { nodes, queries: isQuick ? QUERIES_QUICK : QUERIES, say });
         for (const line of judge(BOUNDS, figures)) say(line);
         return { name: "graph", settings: settingsOf(nodes), figures };
@@ -61,6 +66,19 @@ export const graphBench: Bench = {
   },
 };
 
+/** Of the cluster that the state in the directory is of; it is there when that is complete. */
+const FILLED_FILE = "nodes";
+
+/** Throws for a directory with something else in it. */
+function isFilledWith(dir: string, nodes: number): boolean {
+  const path = join(dir, FILLED_FILE);
+  if (readdirSync(dir).length === 0) return false;
+  const found = existsSync(path) ? readFileSync(path, "utf8") : "an unfinished number of";
+  if (found !== `${nodes}`)
+    throw new Error(`${dir} holds a state of ${found} nodes: remove it, or choose another directory`);
+  return true;
+}
+
 interface Course {
   readonly nodes: number;
   readonly queries: number;
@@ -69,8 +87,6 @@ interface Course {
 
 async function measure(group: GraphGroup, course: Course): Promise<Report["figures"]> {
   const { nodes, queries, say } = course;
-  if ((await group.start()) === undefined) await fill(group, course);
-  await group.kill();
   const reopened = await reopen(group, say);
   const processes = [...group.stations, ...(group.coordinator === undefined ? [] : [group.coordinator])];
   const { coordinator } = group;
@@ -108,7 +124,7 @@ async function measure(group: GraphGroup, course: Course): Promise<Report["figur
 }
 
 /** Makes the state by checkpoints, as a coordinator would. */
-async function fill(group: GraphGroup, { nodes, say }: Course): Promise<void> {
+async function fill(group: GraphGroup, { nodes, say }: Omit<Course, "queries">): Promise<void> {
   const epoch = await group.grant();
   const startMs = performance.now();
   const underWay = new Set<Promise<void>>();
@@ -116,13 +132,7 @@ async function fill(group: GraphGroup, { nodes, say }: Course): Promise<void> {
   const send = async (changes: readonly KeyChange[]): Promise<void> => {
     const own = ++number;
     const value = { epoch, number: own, consumed: [], changes, decisions: [] };
-    const sent = group.command({ kind: "checkpoint", value }).then((result) => {
-      // One that was sent again is told that it comes too late.
-      const { epoch: present = 0, checkpoint = 0 } = (result.kind === "checkpoint" && result.value.lease) || {};
-      if (present !== epoch || checkpoint < own)
-        throw new Error(`checkpoint ${own} was refused: ${JSON.stringify(result)}`);
-      underWay.delete(sent);
-    });
+    const sent = decide(group, value).then(() => void underWay.delete(sent));
     underWay.add(sent);
     if (own % SAID_EVERY === 0)
       say(`filling: ${own} checkpoints in ${((performance.now() - startMs) / 1_000).toFixed(0)} s`);
@@ -143,6 +153,18 @@ async function fill(group: GraphGroup, { nodes, say }: Course): Promise<void> {
   await send(changes);
   await Promise.all(underWay);
   say(`filled by ${number} checkpoints in ${((performance.now() - startMs) / 1_000).toFixed(0)} s`);
+}
+
+/** Sent again when one before it was held up: they are decided by their numbers. */
+async function decide(group: GraphGroup, value: Checkpoint): Promise<void> {
+  for (;;) {
+    const result = await group.command({ kind: "checkpoint", value });
+    const { epoch = 0, checkpoint = 0 } = (result.kind === "checkpoint" && result.value.lease) || {};
+    if (epoch !== value.epoch)
+      throw new Error(`checkpoint ${value.number} was refused: ${JSON.stringify(result).slice(0, 400)}`);
+    // One that was sent twice is told that it comes too late.
+    if (checkpoint >= value.number) return;
+  }
 }
 
 /** What a change takes on the wire beside key and value. */

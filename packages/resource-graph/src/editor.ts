@@ -114,9 +114,10 @@ export class Editor {
   #removeBare(type: string, id: string): boolean {
     const { vertices } = this.state;
     const all = vertices.get(type);
-    const rest = all?.without(id, this.#edit);
-    if (all === undefined || rest === undefined || rest === all) return false;
+    if (all === undefined || !all.has(id)) return false;
+    // Before: what is owned is changed in place.
     reindex(this.state, type, id, undefined, this.#edit);
+    const rest = all.without(id, this.#edit);
     if (rest.size === 0) vertices.delete(type);
     else vertices.set(type, rest);
     this.state.vertexCount--;

@@ -1,5 +1,5 @@
 import type { Checkpoint, KeyChange, NodeCommand } from "@halon/proto";
-import { changesToStore, encodeChange } from "@halon/resource-graph";
+import { changesToStore, encodeChange, type GraphChange } from "@halon/resource-graph";
 import type { Limits, Turn } from "@halon/rules";
 import { encodeOutboxEntry, outboxKey } from "./outbox.ts";
 
@@ -27,12 +27,17 @@ export const emptyCheckpoint = (epoch: number, number: number): Checkpoint => ({
   decisions: [],
 });
 
+const change = (key: string, value: Uint8Array | undefined): KeyChange =>
+  value === undefined ? { key } : { key, value };
+
+/** Changes of the graph as they are stored. */
+export const graphWrites = (changes: readonly GraphChange[]): readonly KeyChange[] =>
+  changesToStore(changes.map(encodeChange)).map(({ key, value }) => change(`g/${key}`, value));
+
 /** A turn as what is decided. `commands`: those of the turn, as they go into the outbox. */
 export function checkpointOf(epoch: number, number: number, turn: Turn, commands: readonly NodeCommand[]): Checkpoint {
-  const change = (key: string, value: Uint8Array | undefined): KeyChange =>
-    value === undefined ? { key } : { key, value };
   const changes = [
-    ...changesToStore(turn.graphChanges.map(encodeChange)).map(({ key, value }) => change(`g/${key}`, value)),
+    ...graphWrites(turn.graphChanges),
     ...turn.entryWrites.map(({ key, value }) => change(`i/${key}`, value)),
     ...turn.settled.map((id) => change(outboxKey(id), undefined)),
     ...commands.map((command) => change(outboxKey(command.id), encodeOutboxEntry(command))),

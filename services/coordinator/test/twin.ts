@@ -7,7 +7,7 @@ import {
   type NodeCommand,
   type QueuedEvent,
 } from "@halon/proto";
-import { graphFromStore } from "@halon/resource-graph";
+import { graphFromStore, type Schema } from "@halon/resource-graph";
 import { schema } from "../src/schema.ts";
 import {
   type CoordinatorConfig,
@@ -25,6 +25,8 @@ export class Twin {
   events: QueuedEvent[] = [];
   lease: Lease = { epoch: 0, holder: "", checkpoint: 0 };
   logTimeMs = 1_000;
+  /** Of the coordinators that come. */
+  schema: Schema = schema;
   #position = 0;
 
   grant(): number {
@@ -62,7 +64,7 @@ export class Twin {
 
   get loaded(): Loaded {
     const { checkpoint } = this.lease;
-    const parts = { graph: graphFromStore(schema, this.under("g")), instances: this.under("i"), outbox: this.under("o") };
+    const parts = { graph: graphFromStore(this.schema, this.under("g")), instances: this.under("i"), outbox: this.under("o") };
     return { checkpoint, logTimeMs: this.logTimeMs, ...parts };
   }
 }
