@@ -1,0 +1,164 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { StoreError } from "@halon/runtime";
+
+// The format of LMDB's file, as of data version 2 of the library that is bundled with `lmdb`; its own code has no names for places.
+const MAGIC = 0xbeefc0de;
+const DATA_VERSION = 2;
+const HEADER_BYTES = 24;
+const META_BYTES = 168;
+const PAGE_BYTES_MIN = 512;
+const PAGE_BYTES_MAX = 65_536;
+const DEPTH_MAX = 32;
+const BRANCH = 0x01;
+const LEAF = 0x02;
+const OVERFLOW = 0x04;
+const BIG_DATA = 0x01;
+const SUB_DATA = 0x02;
+const NO_PAGE = 0xffff_ffff_ffff_ffffn;
+const NODE_BYTES = 8;
+const TREE_BYTES = 48;
+/** Names of tables end with a zero byte. */
+const STATE_TREE = "state\0";
+
+/** Key and value of an entry; the value is good until the next one only. */
+export type VisitEntry = (key: string, value: Uint8Array) => void;
+
+interface Tree {
+  readonly entries: number;
+  readonly root: bigint;
+}
+
+/**
+ * Reads all of the state in a store's file, in key order, without LMDB: bytes that were damaged end neither the process nor the reading
+ * in anything but a {@link StoreError} `damaged`. Several times as fast, too. Nobody may have the store open. Returns the number of entries.
+ */
+export function readStoreFile(dir: string, visit: VisitEntry): number {
+  const path = join(dir, "data.mdb");
+  const fd = openSync(path, "r");
+  try {
+    return new FileReader(path, fd).read(visit);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+class FileReader {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #size: number;
+  #pageBytes = 0;
+  /** One page for each level of a tree. */
+  readonly #pages: Buffer[] = [];
+  #big = Buffer.alloc(0);
+  #count = 0;
+  #last = "";
+
+  constructor(path: string, fd: number) {
+    this.#path = path;
+    this.#fd = fd;
+    this.#size = fstatSync(fd).size;
+  }
+
+  read(visit: VisitEntry): number {
+    const main = this.#newestMain();
+    let state: Tree | undefined;
+    this.#walk(main.root, 0, (name, data, flags) => {
+      if (name !== STATE_TREE || (flags & SUB_DATA) === 0) return;
+      if (data.length !== TREE_BYTES) throw this.#damaged(`its table "${name}" is described by ${data.length} bytes`);
+      state = { entries: Number(data.readBigUInt64LE(32)), root: data.readBigUInt64LE(40) };
+    });
+    if (state === undefined) return 0;
+    this.#count = 0;
+    this.#last = "";
+    this.#walk(state.root, 0, (key, value, flags) => {
+      if (flags !== 0) throw this.#damaged(`entry ${key} is of no known kind`);
+      if (this.#count++ > 0 && this.#last >= key) throw this.#damaged(`entry ${key} stands behind ${this.#last}`);
+      this.#last = key;
+      visit(key, value);
+    });
+    if (this.#count !== state.entries)
+      throw this.#damaged(`it has ${this.#count} entries, and should have ${state.entries}`);
+    return this.#count;
+  }
+
+  /** The table of tables, as of the last transaction. */
+  #newestMain(): Tree {
+    const first = this.#meta(0);
+    if (first === undefined) throw this.#damaged("its first page is none of LMDB's");
+    const pageBytes = first.readUInt32LE(HEADER_BYTES + 24);
+    if (pageBytes < PAGE_BYTES_MIN || pageBytes > PAGE_BYTES_MAX || (pageBytes & (pageBytes - 1)) !== 0)
+      throw this.#damaged(`pages of ${pageBytes} bytes`);
+    this.#pageBytes = pageBytes;
+    const second = this.#meta(pageBytes);
+    if (second === undefined) throw this.#damaged("its second page is none of LMDB's");
+    const newest = txnOf(second) > txnOf(first) ? second : first;
+    const main = HEADER_BYTES + 24 + TREE_BYTES;
+    return { entries: Number(newest.readBigUInt64LE(main + 32)), root: newest.readBigUInt64LE(main + 40) };
+  }
+
+  #meta(at: number): Buffer | undefined {
+    const meta = Buffer.alloc(META_BYTES);
+    if (readSync(this.#fd, meta, 0, META_BYTES, at) !== META_BYTES) return undefined;
+    const isMeta = meta.readUInt32LE(HEADER_BYTES) === MAGIC;
+    return isMeta && (meta.readUInt32LE(HEADER_BYTES + 4) & 0xffff) === DATA_VERSION ? meta : undefined;
+  }
+
+  #walk(root: bigint, depth: number, visit: (key: string, data: Buffer, flags: number) => void): void {
+    if (root === NO_PAGE) return;
+    if (depth === DEPTH_MAX) throw this.#damaged(`a tree of over ${DEPTH_MAX} levels`);
+    const page = this.#page(root, depth);
+    const kind = page.readUInt16LE(18) & (BRANCH | LEAF | OVERFLOW);
+    if (kind !== BRANCH && kind !== LEAF) throw this.#damaged(`page ${root} is no part of a tree`);
+    const count = page.readUInt16LE(20) >> 1;
+    if (HEADER_BYTES + 2 * count > this.#pageBytes) throw this.#damaged(`page ${root} has ${count} entries`);
+    for (let at = 0; at < count; at++) {
+      const node = page.readUInt16LE(HEADER_BYTES + 2 * at) + HEADER_BYTES;
+      const data = node + NODE_BYTES + (node + NODE_BYTES <= this.#pageBytes ? page.readUInt16LE(node + 6) : 0);
+      if (data > this.#pageBytes || node + NODE_BYTES > this.#pageBytes)
+        throw this.#damaged(`page ${root}: an entry reaches beyond it`);
+      const flags = page.readUInt16LE(node + 4);
+      const low = page.readUInt16LE(node) + page.readUInt16LE(node + 2) * 0x1_0000;
+      if (kind === BRANCH) this.#walk(BigInt(low) + (BigInt(flags) << 32n), depth + 1, visit);
+      else {
+        const key = page.toString("latin1", node + NODE_BYTES, data);
+        if ((flags & BIG_DATA) !== 0) visit(key, this.#overflow(page, data, low), flags & ~BIG_DATA);
+        else if (data + low > this.#pageBytes) throw this.#damaged(`page ${root}: an entry reaches beyond it`);
+        else visit(key, page.subarray(data, data + low), flags);
+      }
+    }
+  }
+
+  #page(number: bigint, depth: number): Buffer {
+    this.#pages[depth] ??= Buffer.alloc(this.#pageBytes);
+    const page = this.#pages[depth] as Buffer;
+    this.#readAt(number, page, this.#pageBytes);
+    return page;
+  }
+
+  /** A value with pages of its own. */
+  #overflow(page: Buffer, at: number, length: number): Buffer {
+    if (at + 8 > this.#pageBytes) throw this.#damaged("an entry reaches beyond its page");
+    const number = page.readBigUInt64LE(at);
+    const bytes = HEADER_BYTES + length;
+    if (bytes > this.#size) throw this.#damaged(`a value of ${length} bytes`);
+    if (this.#big.length < bytes) this.#big = Buffer.alloc(bytes);
+    this.#readAt(number, this.#big, bytes);
+    if ((this.#big.readUInt16LE(18) & OVERFLOW) === 0) throw this.#damaged(`page ${number} is no value`);
+    return this.#big.subarray(HEADER_BYTES, bytes);
+  }
+
+  #readAt(number: bigint, into: Buffer, bytes: number): void {
+    const at = number * BigInt(this.#pageBytes);
+    if (at + BigInt(bytes) > BigInt(this.#size)) throw this.#damaged(`page ${number} is missing`);
+    if (readSync(this.#fd, into, 0, bytes, Number(at)) !== bytes) throw this.#damaged(`page ${number} cannot be read`);
+    const found = into.readBigUInt64LE(0);
+    if (found !== number) throw this.#damaged(`page ${number} says that it is page ${found}`);
+  }
+
+  #damaged(what: string): StoreError {
+    return new StoreError("damaged", `${this.#path}: ${what}. Delete the directory: the store is rebuilt`);
+  }
+}
+
+const txnOf = (meta: Buffer): bigint => meta.readBigUInt64LE(HEADER_BYTES + 128);
