@@ -20,11 +20,11 @@ export interface Lanes {
  * Hashes `bytes` into `lanes`, which hold the seeds. The low one is MurmurHash3 (x86, 32 bits; Austin Appleby, public
  * domain), the high one a cheaper rotate-and-multiply over the same words, so that they fail in different places.
  */
-export function hash(bytes: Uint8Array, lanes: Lanes): void {
+export function hash(bytes: Uint8Array, lanes: Lanes, from = 0, to = bytes.length): void {
   let { low, high } = lanes;
-  const { length } = bytes;
-  const whole = length & ~3;
-  for (let at = 0; at < whole; at += 4) {
+  const length = to - from;
+  const whole = from + (length & ~3);
+  for (let at = from; at < whole; at += 4) {
     const word =
       (bytes[at] as number) |
       ((bytes[at + 1] as number) << 8) |
@@ -36,8 +36,8 @@ export function hash(bytes: Uint8Array, lanes: Lanes): void {
     high = Math.imul((high << 11) | (high >>> 21), 0x9e3779b1);
   }
   let tail = 0;
-  for (let at = length - 1; at >= whole; at--) tail = (tail << 8) | (bytes[at] as number);
-  if (whole < length) {
+  for (let at = to - 1; at >= whole; at--) tail = (tail << 8) | (bytes[at] as number);
+  if (whole < to) {
     low ^= scramble(tail);
     high = Math.imul(high ^ tail, 0x9e3779b1);
   }
@@ -45,10 +45,46 @@ export function hash(bytes: Uint8Array, lanes: Lanes): void {
   lanes.high = finish(high ^ length);
 }
 
+const LOW_BEGIN = 0x811c9dc5;
+const HIGH_BEGIN = 0x9747b28c;
+const TILDE = 0x7e;
+/** Longer keys are hashed from their beginning. */
+const KEY_KEPT_MAX = 1_024;
+
+/** The same as {@link seed} for keys in memory, which goes on from where a key is no longer like the one before. */
+class KeySeeds {
+  readonly #key = new Uint8Array(KEY_KEPT_MAX);
+  #length = 0;
+  /** Before the character of that place. */
+  readonly #lows = new Int32Array(KEY_KEPT_MAX + 1).fill(LOW_BEGIN | 0, 0, 1);
+  readonly #highs = new Int32Array(KEY_KEPT_MAX + 1).fill(HIGH_BEGIN | 0, 0, 1);
+
+  seed(bytes: Uint8Array, from: number, to: number, lanes: Lanes): void {
+    const length = to - from;
+    if (length > KEY_KEPT_MAX) return seed(String.fromCharCode(...bytes.subarray(from, to)), lanes);
+    const alikeMax = Math.min(length, this.#length);
+    let at = 0;
+    while (at < alikeMax && bytes[from + at] === this.#key[at]) at++;
+    let low = this.#lows[at] as number;
+    let high = this.#highs[at] as number;
+    for (; at < length; at++) {
+      const code = bytes[from + at] as number;
+      this.#key[at] = code;
+      low = Math.imul(low ^ code, 0x01000193);
+      high = Math.imul((high << 5) | (high >>> 27), 0x85ebca6b) ^ code;
+      this.#lows[at + 1] = low;
+      this.#highs[at + 1] = high;
+    }
+    this.#length = length;
+    lanes.low = finish(low ^ length);
+    lanes.high = finish(high ^ length);
+  }
+}
+
 /** Makes the seeds of a value's hashes from its key. */
 function seed(key: string, lanes: Lanes): void {
-  let low = 0x811c9dc5;
-  let high = 0x9747b28c;
+  let low = LOW_BEGIN;
+  let high = HIGH_BEGIN;
   for (let at = 0; at < key.length; at++) {
     const code = key.charCodeAt(at);
     low = Math.imul(low ^ code, 0x01000193);
@@ -79,6 +115,7 @@ export class StateDigest {
   #low = 0;
   #high = 0;
   readonly #lanes: Lanes = { low: 0, high: 0 };
+  readonly #seeds = new KeySeeds();
 
   /** What {@link toString} gave; throws a `RangeError` on anything else. */
   static parse(text: string): StateDigest {
@@ -103,6 +140,26 @@ export class StateDigest {
   #plus({ low, high }: Lanes, sign: 1 | -1): void {
     this.#low = (this.#low + sign * low) | 0;
     this.#high = (this.#high + sign * high) | 0;
+  }
+
+  /**
+   * The same for an entry that lies in memory: its key in ASCII from `keyFrom` to `keyTo` of `keys`, its value from `valueFrom` to
+   * `valueTo` of `values`. Quickest in the order of keys, as each begins as the one before did.
+   */
+  addFrom(
+    keys: Uint8Array,
+    keyFrom: number,
+    keyTo: number,
+    values: Uint8Array,
+    valueFrom: number,
+    valueTo: number,
+  ): void {
+    // All that is left out begins like this, and nearly nothing else does.
+    if (keys[keyFrom] === TILDE && LEFT_OUT.has(String.fromCharCode(...keys.subarray(keyFrom, keyTo)))) return;
+    this.#seeds.seed(keys, keyFrom, keyTo, this.#lanes);
+    hash(values, this.#lanes, valueFrom, valueTo);
+    this.#low = (this.#low + this.#lanes.low) | 0;
+    this.#high = (this.#high + this.#lanes.high) | 0;
   }
 
   #hash(key: string, value: Uint8Array): Lanes {

@@ -21,8 +21,21 @@ const TREE_BYTES = 48;
 /** Names of tables end with a zero byte. */
 const STATE_TREE = "state\0";
 
-/** Key and value of an entry; the value is good until the next one only. */
-export type VisitEntry = (key: string, value: Uint8Array) => void;
+/**
+ * An entry: its key in ASCII from `keyFrom` to `keyTo` of `keys`, its value from `valueFrom` to `valueTo` of `values`. They are good until
+ * the next one only.
+ */
+export type VisitEntry = (
+  keys: Buffer,
+  keyFrom: number,
+  keyTo: number,
+  values: Buffer,
+  valueFrom: number,
+  valueTo: number,
+) => void;
+
+/** As {@link VisitEntry}, and what kind of node it is. */
+type VisitNode = (flags: number, ...entry: Parameters<VisitEntry>) => void;
 
 interface Tree {
   readonly entries: number;
@@ -52,7 +65,8 @@ class FileReader {
   readonly #pages: Buffer[] = [];
   #big = Buffer.alloc(0);
   #count = 0;
-  #last = "";
+  #last = Buffer.alloc(0);
+  #lastLength = 0;
 
   constructor(path: string, fd: number) {
     this.#path = path;
@@ -63,23 +77,30 @@ class FileReader {
   read(visit: VisitEntry): number {
     const main = this.#newestMain();
     let state: Tree | undefined;
-    this.#walk(main.root, 0, (name, data, flags) => {
+    this.#walk(main.root, 0, (flags, keys, keyFrom, keyTo, values, valueFrom, valueTo) => {
+      const name = keys.toString("latin1", keyFrom, keyTo);
       if (name !== STATE_TREE || (flags & SUB_DATA) === 0) return;
-      if (data.length !== TREE_BYTES) throw this.#damaged(`its table "${name}" is described by ${data.length} bytes`);
-      state = { entries: Number(data.readBigUInt64LE(32)), root: data.readBigUInt64LE(40) };
+      if (valueTo - valueFrom !== TREE_BYTES) throw this.#damaged("its table of entries is not described");
+      state = { entries: Number(values.readBigUInt64LE(valueFrom + 32)), root: values.readBigUInt64LE(valueFrom + 40) };
     });
     if (state === undefined) return 0;
     this.#count = 0;
-    this.#last = "";
-    this.#walk(state.root, 0, (key, value, flags) => {
-      if (flags !== 0) throw this.#damaged(`entry ${key} is of no known kind`);
-      if (this.#count++ > 0 && this.#last >= key) throw this.#damaged(`entry ${key} stands behind ${this.#last}`);
-      this.#last = key;
-      visit(key, value);
+    this.#walk(state.root, 0, (flags, keys, keyFrom, keyTo, ...value) => {
+      if (flags !== 0 || !this.#isBehindLast(keys, keyFrom, keyTo))
+        throw this.#damaged(`entry ${keys.toString("latin1", keyFrom, keyTo)} is not where it belongs`);
+      this.#count++;
+      visit(keys, keyFrom, keyTo, ...value);
     });
     if (this.#count !== state.entries)
       throw this.#damaged(`it has ${this.#count} entries, and should have ${state.entries}`);
     return this.#count;
+  }
+
+  #isBehindLast(keys: Buffer, from: number, to: number): boolean {
+    const isBehind = this.#count === 0 || keys.compare(this.#last, 0, this.#lastLength, from, to) > 0;
+    if (this.#last.length < to - from) this.#last = Buffer.alloc(2 * (to - from));
+    this.#lastLength = keys.copy(this.#last, 0, from, to);
+    return isBehind;
   }
 
   /** The table of tables, as of the last transaction. */
@@ -104,7 +125,7 @@ class FileReader {
     return isMeta && (meta.readUInt32LE(HEADER_BYTES + 4) & 0xffff) === DATA_VERSION ? meta : undefined;
   }
 
-  #walk(root: bigint, depth: number, visit: (key: string, data: Buffer, flags: number) => void): void {
+  #walk(root: bigint, depth: number, visit: VisitNode): void {
     if (root === NO_PAGE) return;
     if (depth === DEPTH_MAX) throw this.#damaged(`a tree of over ${DEPTH_MAX} levels`);
     const page = this.#page(root, depth);
@@ -120,12 +141,11 @@ class FileReader {
       const flags = page.readUInt16LE(node + 4);
       const low = page.readUInt16LE(node) + page.readUInt16LE(node + 2) * 0x1_0000;
       if (kind === BRANCH) this.#walk(BigInt(low) + (BigInt(flags) << 32n), depth + 1, visit);
-      else {
-        const key = page.toString("latin1", node + NODE_BYTES, data);
-        if ((flags & BIG_DATA) !== 0) visit(key, this.#overflow(page, data, low), flags & ~BIG_DATA);
-        else if (data + low > this.#pageBytes) throw this.#damaged(`page ${root}: an entry reaches beyond it`);
-        else visit(key, page.subarray(data, data + low), flags);
-      }
+      else if ((flags & BIG_DATA) !== 0) {
+        const big = this.#overflow(page, data, low);
+        visit(flags & ~BIG_DATA, page, node + NODE_BYTES, data, big, HEADER_BYTES, HEADER_BYTES + low);
+      } else if (data + low > this.#pageBytes) throw this.#damaged(`page ${root}: an entry reaches beyond it`);
+      else visit(flags, page, node + NODE_BYTES, data, page, data, data + low);
     }
   }
 
@@ -136,7 +156,7 @@ class FileReader {
     return page;
   }
 
-  /** A value with pages of its own. */
+  /** Pages of a value with pages of its own. */
   #overflow(page: Buffer, at: number, length: number): Buffer {
     if (at + 8 > this.#pageBytes) throw this.#damaged("an entry reaches beyond its page");
     const number = page.readBigUInt64LE(at);
@@ -145,7 +165,7 @@ class FileReader {
     if (this.#big.length < bytes) this.#big = Buffer.alloc(bytes);
     this.#readAt(number, this.#big, bytes);
     if ((this.#big.readUInt16LE(18) & OVERFLOW) === 0) throw this.#damaged(`page ${number} is no value`);
-    return this.#big.subarray(HEADER_BYTES, bytes);
+    return this.#big;
   }
 
   #readAt(number: bigint, into: Buffer, bytes: number): void {

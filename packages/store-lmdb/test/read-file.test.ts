@@ -29,7 +29,9 @@ async function filled(batches: readonly Entries[], gone: readonly string[] = [])
 
 function read(): Entries {
   const found: [string, Uint8Array][] = [];
-  const count = readStoreFile(dir, (key, value) => found.push([key, Uint8Array.from(value)]));
+  const count = readStoreFile(dir, (keys, keyFrom, keyTo, values, valueFrom, valueTo) =>
+    found.push([keys.toString("latin1", keyFrom, keyTo), Uint8Array.from(values.subarray(valueFrom, valueTo))]),
+  );
   expect(found.length).toBe(count);
   return found;
 }

@@ -28,7 +28,7 @@ export async function checkStore(dir: string, identity: Identity): Promise<Check
   try {
     const store = await openStoreLmdb({ dir: path, identity: formatIdentity(identity) });
     await store.close();
-    const entries = readStoreFile(path, (key, value) => digest.add(key, value));
+    const entries = readStoreFile(path, (...entry) => digest.addFrom(...entry));
     return { entries, digest: digest.toString() };
   } catch (error) {
     return { damage: error instanceof Error ? error.message : String(error) };

@@ -12,6 +12,7 @@ import {
   Post,
   type StateCommand,
   type StateResult,
+  subjectsOf,
 } from "@halon/proto";
 import type { CallOutcome } from "@halon/replicated-log";
 import { systemClock as clock, systemRandom as random, type Transport } from "@halon/runtime";
@@ -25,6 +26,7 @@ const NODES = ["s1", "s2", "s3"] as const;
 const STATION = fileURLToPath(new URL("../../../../services/station-replica/dist/main.js", import.meta.url));
 const COORDINATOR = fileURLToPath(new URL("coordinator.js", import.meta.url));
 const UP_MS_MAX = 120_000;
+const QUERY_MS_MAX = 6_000;
 const ANSWER_MS_MAX = 180_000;
 
 /** The tracking station as it is deployed, and a client that plays all others. */
@@ -67,6 +69,21 @@ export class GraphGroup {
     // One that knows nothing yet, and has not been waiting for the last ones.
     this.#client = connect(this.#transport);
     return await this.lease();
+  }
+
+  /** Resolves when all stations have taken up their states. */
+  async serving(): Promise<void> {
+    const client = this.#client;
+    const isServing = async (): Promise<true | undefined> => {
+      const all = await Promise.all(NODES.map((node) => client?.isServing(node)));
+      return all.every((each) => each === true) || undefined;
+    };
+    await until(
+      "all stations serve",
+      this.stations.map(({ child }) => child),
+      isServing,
+      UP_MS_MAX,
+    );
   }
 
   async kill(): Promise<void> {
@@ -136,6 +153,8 @@ export class GraphGroup {
 interface Client {
   readonly query: (payload: Uint8Array, done: (outcome: CallOutcome) => void) => void;
   readonly update: (payload: Uint8Array, done: (outcome: CallOutcome) => void) => void;
+  /** Whether the station of that node answers from its state. */
+  readonly isServing: (node: string) => Promise<boolean>;
   readonly stop: () => void;
 }
 
@@ -146,6 +165,14 @@ function connect(transport: Transport): Client {
   return {
     query: (payload, done) => void replicator.query(payload, done),
     update: (payload, done) => void replicator.update(payload, { idempotent: true }, done),
+    isServing: (node) =>
+      new Promise((resolve) => {
+        const query = { kind: "query", value: { minApplied: 0, body: { kind: "lease", value: {} } } } as const;
+        const subject = subjectsOf(CLUSTER).stationQuery(node);
+        post.request(subject, query, "queryReply", QUERY_MS_MAX, (outcome) =>
+          resolve(outcome.kind === "reply" && outcome.value.body?.kind === "lease"),
+        );
+      }),
     stop: () => {
       replicator.stop();
       tracker.stop();
