@@ -3,28 +3,38 @@ import { ProtoError } from "./codec.ts";
 const HEAD_BYTES = 6;
 const KEY_CHARS_MAX = 0xffff;
 
+const BYTES_FIRST = 64 * 1024;
+
 /** Entries one after the other: a tenth of the work of as many messages. Keys are ASCII. */
 export class EntryPacker {
-  readonly #parts: Uint8Array[] = [];
-  #bytes = 0;
+  #bytes = Buffer.allocUnsafe(BYTES_FIRST);
+  #used = 0;
 
   get bytesCount(): number {
-    return this.#bytes;
+    return this.#used;
   }
 
   add(key: string, value: Uint8Array): void {
     if (key.length > KEY_CHARS_MAX) throw new RangeError(`key of ${key.length} characters: at most ${KEY_CHARS_MAX}`);
-    const head = Buffer.allocUnsafe(HEAD_BYTES + key.length);
-    head.writeUInt16LE(key.length, 0);
-    head.writeUInt32LE(value.length, 2);
-    head.write(key, HEAD_BYTES, "latin1");
-    this.#parts.push(head);
-    if (value.length > 0) this.#parts.push(value);
-    this.#bytes += head.length + value.length;
+    const from = this.#used;
+    this.#used = from + HEAD_BYTES + key.length + value.length;
+    if (this.#used > this.#bytes.length) this.#grow(from);
+    const bytes = this.#bytes;
+    bytes.writeUInt16LE(key.length, from);
+    bytes.writeUInt32LE(value.length, from + 2);
+    bytes.write(key, from + HEAD_BYTES, "latin1");
+    if (value.length > 0) bytes.set(value, from + HEAD_BYTES + key.length);
   }
 
+  /** Once, at the end. */
   finish(): Uint8Array {
-    return Buffer.concat(this.#parts, this.#bytes);
+    return this.#bytes.subarray(0, this.#used);
+  }
+
+  #grow(used: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(this.#used, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, used);
+    this.#bytes = larger;
   }
 }
 

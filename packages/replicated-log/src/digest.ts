@@ -1,3 +1,4 @@
+import { assert } from "@halon/consensus";
 import type { View } from "./transaction.ts";
 
 /** Number of the last decree applied, and log time. */
@@ -48,34 +49,26 @@ export function hash(bytes: Uint8Array, lanes: Lanes, from = 0, to = bytes.lengt
 const LOW_BEGIN = 0x811c9dc5;
 const HIGH_BEGIN = 0x9747b28c;
 const TILDE = 0x7e;
-/** Longer keys are hashed from their beginning. */
-const KEY_KEPT_MAX = 1_024;
+const KEY_CHARS_MAX = 1_024;
 
 /** The same as {@link seed} for keys in memory, which goes on from where a key is no longer like the one before. */
 class KeySeeds {
-  readonly #key = new Uint8Array(KEY_KEPT_MAX);
-  #length = 0;
-  /** Before the character of that place. */
-  readonly #lows = new Int32Array(KEY_KEPT_MAX + 1).fill(LOW_BEGIN | 0, 0, 1);
-  readonly #highs = new Int32Array(KEY_KEPT_MAX + 1).fill(HIGH_BEGIN | 0, 0, 1);
+  /** Before the character of that place, in the key before. */
+  readonly #lows = new Int32Array(KEY_CHARS_MAX + 1).fill(LOW_BEGIN | 0, 0, 1);
+  readonly #highs = new Int32Array(KEY_CHARS_MAX + 1).fill(HIGH_BEGIN | 0, 0, 1);
 
-  seed(bytes: Uint8Array, from: number, to: number, lanes: Lanes): void {
+  seed(bytes: Uint8Array, from: number, to: number, alike: number, lanes: Lanes): void {
     const length = to - from;
-    if (length > KEY_KEPT_MAX) return seed(String.fromCharCode(...bytes.subarray(from, to)), lanes);
-    const alikeMax = Math.min(length, this.#length);
-    let at = 0;
-    while (at < alikeMax && bytes[from + at] === this.#key[at]) at++;
-    let low = this.#lows[at] as number;
-    let high = this.#highs[at] as number;
-    for (; at < length; at++) {
+    assert(alike <= length && length <= KEY_CHARS_MAX, `a key of ${length} characters, ${alike} of them as before`);
+    let low = this.#lows[alike] as number;
+    let high = this.#highs[alike] as number;
+    for (let at = alike; at < length; at++) {
       const code = bytes[from + at] as number;
-      this.#key[at] = code;
       low = Math.imul(low ^ code, 0x01000193);
       high = Math.imul((high << 5) | (high >>> 27), 0x85ebca6b) ^ code;
       this.#lows[at + 1] = low;
       this.#highs[at + 1] = high;
     }
-    this.#length = length;
     lanes.low = finish(low ^ length);
     lanes.high = finish(high ^ length);
   }
@@ -144,19 +137,20 @@ export class StateDigest {
 
   /**
    * The same for an entry that lies in memory: its key in ASCII from `keyFrom` to `keyTo` of `keys`, its value from `valueFrom` to
-   * `valueTo` of `values`. Quickest in the order of keys, as each begins as the one before did.
+   * `valueTo` of `values`. The first `alike` bytes of the key are those of the key before, in the last call of this.
    */
   addFrom(
     keys: Uint8Array,
     keyFrom: number,
     keyTo: number,
+    alike: number,
     values: Uint8Array,
     valueFrom: number,
     valueTo: number,
   ): void {
+    this.#seeds.seed(keys, keyFrom, keyTo, alike, this.#lanes);
     // All that is left out begins like this, and nearly nothing else does.
     if (keys[keyFrom] === TILDE && LEFT_OUT.has(String.fromCharCode(...keys.subarray(keyFrom, keyTo)))) return;
-    this.#seeds.seed(keys, keyFrom, keyTo, this.#lanes);
     hash(values, this.#lanes, valueFrom, valueTo);
     this.#low = (this.#low + this.#lanes.low) | 0;
     this.#high = (this.#high + this.#lanes.high) | 0;

@@ -22,10 +22,21 @@ const TREE_BYTES = 48;
 const STATE_TREE = "state\0";
 
 /**
- * An entry: its key in ASCII from `keyFrom` to `keyTo` of `keys`, its value from `valueFrom` to `valueTo` of `values`. They are good until
- * the next one only.
+ * An entry: its key in ASCII from `keyFrom` to `keyTo` of `keys`, the first `alike` bytes of which are those of the key before; its
+ * value from `valueFrom` to `valueTo` of `values`. They are good until the next one only.
  */
 export type VisitEntry = (
+  keys: Buffer,
+  keyFrom: number,
+  keyTo: number,
+  alike: number,
+  values: Buffer,
+  valueFrom: number,
+  valueTo: number,
+) => void;
+
+type VisitNode = (
+  flags: number,
   keys: Buffer,
   keyFrom: number,
   keyTo: number,
@@ -34,8 +45,8 @@ export type VisitEntry = (
   valueTo: number,
 ) => void;
 
-/** As {@link VisitEntry}, and what kind of node it is. */
-type VisitNode = (flags: number, ...entry: Parameters<VisitEntry>) => void;
+/** No key of a store is longer. */
+const KEY_BYTES_MAX = 1_024;
 
 interface Tree {
   readonly entries: number;
@@ -65,7 +76,7 @@ class FileReader {
   readonly #pages: Buffer[] = [];
   #big = Buffer.alloc(0);
   #count = 0;
-  #last = Buffer.alloc(0);
+  readonly #last = new Uint8Array(KEY_BYTES_MAX);
   #lastLength = 0;
 
   constructor(path: string, fd: number) {
@@ -85,22 +96,31 @@ class FileReader {
     });
     if (state === undefined) return 0;
     this.#count = 0;
-    this.#walk(state.root, 0, (flags, keys, keyFrom, keyTo, ...value) => {
-      if (flags !== 0 || !this.#isBehindLast(keys, keyFrom, keyTo))
+    this.#walk(state.root, 0, (flags, keys, keyFrom, keyTo, values, valueFrom, valueTo) => {
+      const alike = flags === 0 ? this.#alikeBehindLast(keys, keyFrom, keyTo) : undefined;
+      if (alike === undefined)
         throw this.#damaged(`entry ${keys.toString("latin1", keyFrom, keyTo)} is not where it belongs`);
       this.#count++;
-      visit(keys, keyFrom, keyTo, ...value);
+      visit(keys, keyFrom, keyTo, alike, values, valueFrom, valueTo);
     });
     if (this.#count !== state.entries)
       throw this.#damaged(`it has ${this.#count} entries, and should have ${state.entries}`);
     return this.#count;
   }
 
-  #isBehindLast(keys: Buffer, from: number, to: number): boolean {
-    const isBehind = this.#count === 0 || keys.compare(this.#last, 0, this.#lastLength, from, to) > 0;
-    if (this.#last.length < to - from) this.#last = Buffer.alloc(2 * (to - from));
-    this.#lastLength = keys.copy(this.#last, 0, from, to);
-    return isBehind;
+  /** How many bytes are those of the key before; `undefined` when this one does not come behind it. */
+  #alikeBehindLast(keys: Buffer, from: number, to: number): number | undefined {
+    const length = to - from;
+    if (length > KEY_BYTES_MAX) return undefined;
+    const last = this.#last;
+    const alikeMax = Math.min(length, this.#lastLength);
+    let alike = 0;
+    while (alike < alikeMax && keys[from + alike] === last[alike]) alike++;
+    if (alike === length) return undefined;
+    if (alike < this.#lastLength && (keys[from + alike] as number) < (last[alike] as number)) return undefined;
+    for (let at = alike; at < length; at++) last[at] = keys[from + at] as number;
+    this.#lastLength = length;
+    return alike;
   }
 
   /** The table of tables, as of the last transaction. */

@@ -29,9 +29,11 @@ async function filled(batches: readonly Entries[], gone: readonly string[] = [])
 
 function read(): Entries {
   const found: [string, Uint8Array][] = [];
-  const count = readStoreFile(dir, (keys, keyFrom, keyTo, values, valueFrom, valueTo) =>
-    found.push([keys.toString("latin1", keyFrom, keyTo), Uint8Array.from(values.subarray(valueFrom, valueTo))]),
-  );
+  const count = readStoreFile(dir, (keys, keyFrom, keyTo, alike, values, valueFrom, valueTo) => {
+    const key = keys.toString("latin1", keyFrom, keyTo);
+    expect(key.slice(0, alike)).toBe((found.at(-1)?.[0] ?? "").slice(0, alike));
+    found.push([key, Uint8Array.from(values.subarray(valueFrom, valueTo))]);
+  });
   expect(found.length).toBe(count);
   return found;
 }

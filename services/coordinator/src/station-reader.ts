@@ -110,10 +110,14 @@ export class StationReader {
       if (reply?.body?.kind !== "page") return done(false);
       const page = reply.body.value;
       const next = page.next || `${page.entries.at(-1)?.key}\u0020`;
-      // Asked for before this one is worked on: two processes do that together.
+      // Asked for before this one is worked on, and that in a turn of its own, as the question leaves with the end of this one.
       if (page.more) this.#graph(minApplied, next, reading, done);
-      reading.add(page);
-      if (!page.more) done(true);
+      const { clock } = this.#ports;
+      clock.at(clock.nowMs(), () => {
+        if (this.#isStopped) return;
+        reading.add(page);
+        if (!page.more) done(true);
+      });
     });
   }
 
