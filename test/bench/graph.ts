@@ -185,7 +185,9 @@ async function reopen(group: GraphGroup, say: BenchOptions["say"]): Promise<Repo
   await group.startCoordinator(epoch);
   const coordinatorS = (performance.now() - coordinatorMs) / 1_000;
   const allS = (performance.now() - startMs) / 1_000;
-  say(`coordinator: first checkpoint after ${coordinatorS.toFixed(2)} s, ${allS.toFixed(2)} s after the stations' start`);
+  say(
+    `coordinator: first checkpoint after ${coordinatorS.toFixed(2)} s, ${allS.toFixed(2)} s after the stations' start`,
+  );
   return {
     reopen_s: round(Math.max(stationsS, coordinatorS)),
     reopen_stations_s: round(stationsS),

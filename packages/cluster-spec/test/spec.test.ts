@@ -146,7 +146,9 @@ extra: 1
   });
 
   it("what a service waits for is taken once each, in order of names", () => {
-    const { services } = specOf("services: { a: { command: [x] }, b: { command: [x] }, c: { command: [x], after: [b, a, b] } }");
+    const { services } = specOf(
+      "services: { a: { command: [x] }, b: { command: [x] }, c: { command: [x], after: [b, a, b] } }",
+    );
     expect(services.map(({ after }) => after)).toEqual([[], [], ["a", "b"]]);
   });
 

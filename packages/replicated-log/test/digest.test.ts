@@ -33,7 +33,10 @@ const someDecree = fc.tuple(fc.nat(400), fc.array(someCommand, { maxLength: 5 })
 
 describe("digest", () => {
   it("is the same for entries in memory, in whatever order and among whatever else they lie", () => {
-    const key = fc.oneof(fc.stringMatching(/^g\/v[er]\/[ -~]{0,6}\/[ab]{1,3}$/), fc.constantFrom("~a", POSITION_KEY, DIGEST_KEY));
+    const key = fc.oneof(
+      fc.stringMatching(/^g\/v[er]\/[ -~]{0,6}\/[ab]{1,3}$/),
+      fc.constantFrom("~a", POSITION_KEY, DIGEST_KEY),
+    );
     const entry = fc.tuple(key, fc.uint8Array({ maxLength: 12 }));
     const long = fc.tuple(fc.constant("k".repeat(1_024)), fc.uint8Array({ maxLength: 3 }));
     const alikeOf = (a: string, b: string): number => {

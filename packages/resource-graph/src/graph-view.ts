@@ -80,7 +80,10 @@ export class GraphView {
   /** The way on from some vertices: `graph.from(Service, id).out(hasInstance).out(runsOn).ids()`. */
   from<N extends string>(type: VertexType<N>, ...ids: readonly Id<NoInfer<N>>[]): Path<N> {
     this.schema.checkType(type);
-    return new Path<N>(this.#state, ids.filter((id) => hasVertex(this.#state, type.name, id)));
+    return new Path<N>(
+      this.#state,
+      ids.filter((id) => hasVertex(this.#state, type.name, id)),
+    );
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Editor } from "./editor.ts";
-import { type GraphState, edgesOf, vertexValue } from "./graph-state.ts";
+import { edgesOf, type GraphState, vertexValue } from "./graph-state.ts";
 import { writtenValue } from "./kept-value.ts";
 import { SCHEMA_VERSION, SCHEMA_VERSION_ID, type SchemaVersionValue } from "./migration.ts";
 

@@ -71,7 +71,11 @@ describe("a collection in pieces", () => {
           for (let isDone = false; !isDone; ) {
             interfere();
             if (collector.mark(now, visitsMax) === "more") continue;
-            const { graph: next, result, changes } = now.change((draft) => draft.sweep(collector, removedMax, visitsMax));
+            const {
+              graph: next,
+              result,
+              changes,
+            } = now.change((draft) => draft.sweep(collector, removedMax, visitsMax));
             for (const change of changes)
               if (change.kind === "removeVertex") {
                 expect(twin.reachable(["B"])).not.toContain(`${change.type} ${change.id}`);

@@ -14,8 +14,8 @@ import { type Answer, Engine, type Rule, type Turn } from "@halon/rules";
 import { assert } from "@halon/runtime";
 import { checkpointOf, ENGINE_LIMITS, emptyCheckpoint, subjectOf } from "./checkpoint.ts";
 import { specsOn } from "./instances.ts";
-import { decodeOutboxEntry, Outbox } from "./outbox.ts";
 import { type Migrated, migrated } from "./migrating.ts";
+import { decodeOutboxEntry, Outbox } from "./outbox.ts";
 import { Node, schema } from "./schema.ts";
 
 export interface CoordinatorConfig {

@@ -29,7 +29,15 @@ export function migrated(found: Graph, epoch: number): Migrated {
   const last = parts.at(-1);
   if (last !== undefined && graph.schemaVersion !== from) {
     const facts = JSON.stringify({ from, to: graph.schemaVersion, parts: parts.length });
-    const decision = { rule: "schema", instance: "graph", text: "graph migrated", facts, events: [], logTimeMs: 0, epoch };
+    const decision = {
+      rule: "schema",
+      instance: "graph",
+      text: "graph migrated",
+      facts,
+      events: [],
+      logTimeMs: 0,
+      epoch,
+    };
     last.decisions = [decision];
   }
   return { graph, parts };

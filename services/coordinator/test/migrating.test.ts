@@ -5,11 +5,11 @@ import {
   Graph,
   type Migration,
   rewriting,
-  Schema,
   SCHEMA_VERSION,
+  Schema,
 } from "@halon/resource-graph";
 import { describe, expect, it } from "vitest";
-import { schema, Service } from "../src/index.ts";
+import { Service, schema } from "../src/index.ts";
 import { Reign, Twin } from "./twin.ts";
 
 const COUNT = 190;

@@ -8,7 +8,6 @@ import {
   type QueuedEvent,
 } from "@halon/proto";
 import { graphFromStore, type Schema } from "@halon/resource-graph";
-import { schema } from "../src/schema.ts";
 import {
   type CoordinatorConfig,
   CoordinatorCore,
@@ -17,6 +16,7 @@ import {
   type Loaded,
   RULES,
 } from "../src/index.ts";
+import { schema } from "../src/schema.ts";
 
 /** A station, in the plainest way: what it does with grants and checkpoints is all that the coordinator relies on. */
 export class Twin {
@@ -64,7 +64,11 @@ export class Twin {
 
   get loaded(): Loaded {
     const { checkpoint } = this.lease;
-    const parts = { graph: graphFromStore(this.schema, this.under("g")), instances: this.under("i"), outbox: this.under("o") };
+    const parts = {
+      graph: graphFromStore(this.schema, this.under("g")),
+      instances: this.under("i"),
+      outbox: this.under("o"),
+    };
     return { checkpoint, logTimeMs: this.logTimeMs, ...parts };
   }
 }

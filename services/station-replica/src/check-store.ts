@@ -36,8 +36,7 @@ export async function checkStore(dir: string, identity: Identity): Promise<Check
 }
 
 /** What {@link checkStoreApart} reads again. */
-export const soundText = ({ entries, digest }: SoundFile): string =>
-  `sound: ${entries} entries, digest ${digest}`;
+export const soundText = ({ entries, digest }: SoundFile): string => `sound: ${entries} entries, digest ${digest}`;
 
 /** What is known of the applied state before it is opened here. `digest`: what all of its entries come to. */
 export interface CheckedApart {

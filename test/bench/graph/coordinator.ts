@@ -90,4 +90,3 @@ process.on("message", (question: ProbeQuestion) => {
   void query(graph, count).then((outcome) => tell({ kind, token, ...outcome }));
 });
 process.once("disconnect", () => process.exit(0));
-

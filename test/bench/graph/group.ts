@@ -75,8 +75,9 @@ export class GraphGroup {
   async serving(): Promise<void> {
     const client = this.#client;
     const isServing = async (): Promise<true | undefined> => {
-      const all = await Promise.all(NODES.map((node) => client?.isServing(node)));
-      return all.every((each) => each === true) || undefined;
+      if (client === undefined) return undefined;
+      const all = await Promise.all(NODES.map((node) => client.isServing(node)));
+      return all.every((each) => each) || undefined;
     };
     await until(
       "all stations serve",
@@ -87,7 +88,8 @@ export class GraphGroup {
   }
 
   async kill(): Promise<void> {
-    await Promise.all([...this.stations, this.coordinator].map((each) => each?.child.kill()));
+    const running = this.coordinator === undefined ? this.stations : [...this.stations, this.coordinator];
+    await Promise.all(running.map(({ child }) => child.kill()));
     this.stations = [];
     this.coordinator = undefined;
     this.#client?.stop();

@@ -25,7 +25,9 @@ export class Probed {
     onDecided: (number: number, ms: number) => void = () => undefined,
   ) {
     const flags = [...process.execArgv, HEAP_FLAGS, "--import", PROBE];
-    this.child = scratch.spawn(name, process.execPath, [...flags, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    this.child = scratch.spawn(name, process.execPath, [...flags, ...args], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
     this.child.process.on("message", (answer: ProbeAnswer) => {
       if (answer.kind === "decided") return onDecided(answer.number, answer.ms);
       this.#waiting.get(answer.token)?.(answer);
