@@ -1,5 +1,5 @@
+import type { Mistake } from "./mistake.ts";
 import { nearest } from "./nearest.ts";
-import type { Mistake } from "./spec.ts";
 
 /** A service's `after`, as far as it is a list of texts. */
 interface Waiting {

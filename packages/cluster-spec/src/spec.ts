@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Mistake } from "./mistake.ts";
 import { nearest } from "./nearest.ts";
 import { referenceMistakes } from "./references.ts";
 
@@ -127,11 +128,6 @@ export interface ServiceSpec {
 export interface Spec {
   /** By name. */
   readonly services: readonly ServiceSpec[];
-}
-
-export interface Mistake {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
 }
 
 export type SpecOutcome =

@@ -7,8 +7,9 @@ import { GraphView } from "./graph-view.ts";
 import { mergeVertices } from "./merge.ts";
 import { MIGRATED_MAX_DEFAULT, type MigrationOutcome, migrate } from "./migrating.ts";
 import type { Id, IdText } from "./names.ts";
-import type { Patch, Relation, VertexType } from "./schema.ts";
+import type { Patch, Relation } from "./schema.ts";
 import type { VertexValue } from "./value.ts";
+import type { VertexType } from "./vertex-type.ts";
 
 /** Refuses further changes to a draft. */
 export type CloseDraft = () => void;

@@ -4,8 +4,9 @@ import { storedVersion } from "./migrating.ts";
 import type { Id, IdText } from "./names.ts";
 import { neighbourCount, neighbourIds } from "./neighbours.ts";
 import { PATH_VISITS_DEFAULT, Path, shortestPath } from "./path.ts";
-import type { Cardinality, Relation, Schema, VertexIndex, VertexType } from "./schema.ts";
+import type { Cardinality, Relation, Schema, VertexIndex } from "./schema.ts";
 import type { VertexValue } from "./value.ts";
+import type { VertexType } from "./vertex-type.ts";
 
 export interface PathOptions {
   readonly relations?: readonly Relation[];

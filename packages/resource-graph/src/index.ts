@@ -39,3 +39,4 @@ export * from "./schema.ts";
 export * from "./store-form.ts";
 export * from "./store-keys.ts";
 export { decodeValue, encodeValue, type Json, VALUE_DEPTH_MAX, VALUE_SIZE_MAX, type VertexValue } from "./value.ts";
+export * from "./vertex-type.ts";

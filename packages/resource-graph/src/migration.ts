@@ -1,8 +1,8 @@
 import type { EdgeRef, GraphChange } from "./graph-change.ts";
 import { GraphError } from "./graph-error.ts";
 import { checkedId, type Id, type IdText } from "./names.ts";
-import type { VertexType } from "./schema.ts";
 import type { VertexValue } from "./value.ts";
+import type { VertexType } from "./vertex-type.ts";
 
 /** A vertex as a migration sees it: as it was written, by whichever version. */
 export interface OldVertex {

@@ -5,7 +5,7 @@ import { encodeOutboxEntry, outboxKey } from "./outbox.ts";
 
 /**
  * What the engine may bring about, so that each turn fits into one command of the log (480 KiB). The largest things there
- * are: a cluster specification of 100 KiB, which takes 4/3 of that among the rule instances; a step, 384 KiB; the removal
+ * are: a cluster specification of 100 KiB, which takes 4/3 of that among the rule instances; a step, 360 KiB; the removal
  * of a journal, 1 500 entries. A turn begins nothing more at 24 KiB, and ends with one of these at most, or with the last
  * and the first together.
  */
@@ -14,7 +14,7 @@ export const ENGINE_LIMITS: Partial<Limits> = {
   turnBytesMax: 24 * 1024,
   turnCommandsMax: 256,
   turnDecisionsMax: 256,
-  stepBytesMax: 384 * 1024,
+  stepBytesMax: 360 * 1024,
   journalEntriesMax: 1_500,
 };
 

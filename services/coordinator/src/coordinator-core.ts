@@ -196,7 +196,7 @@ export class CoordinatorCore {
     for (const { text, rule, instance, facts } of checkpoint.decisions)
       out.push({ kind: "notice", text, facts: { rule, instance, facts } });
     if (turn === undefined) return;
-    this.#graph = this.#graph.apply(turn.graphChanges);
+    this.#graph = turn.graph;
     for (const id of turn.settled) this.#outbox.remove(id);
     for (const command of commands)
       for (const id of this.#outbox.add(command, nowMs)) this.#fail(id, `superseded by ${command.id}`);
