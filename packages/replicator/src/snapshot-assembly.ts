@@ -156,13 +156,20 @@ export class SnapshotAssembly {
   /** On top of what has come already. */
   #change(entries: readonly SnapshotEntry[], deleted: readonly string[], changes: StoreChange[]): void {
     for (const key of deleted) {
-      this.#digest.change(key, () => this.#view.get(key), undefined);
+      this.#forget(key);
       changes.push({ kind: "delete", key });
     }
     for (const [key, value] of entries) {
-      this.#digest.change(key, () => this.#view.get(key), value);
+      this.#forget(key);
+      this.#digest.add(key, value);
       changes.push({ kind: "put", key, value });
     }
+  }
+
+  /** What is there under the key is about to go. */
+  #forget(key: string): void {
+    const before = this.#view.get(key);
+    if (before !== undefined) this.#digest.remove(key, before);
   }
 
   #advance(to: string): void {
