@@ -58,7 +58,7 @@ const commands = {
   ),
   bench: program(
     "test/dist/bench/main.js",
-    "measure: log [--peers etcd,zookeeper,jetstream] | snapshot [--state-mib N] | recovery [--rounds N]; --json",
+    "measure: log [--peers etcd,zookeeper,jetstream] | graph [--nodes N] | snapshot [--state-mib N] | recovery [--rounds N]; --json",
   ),
   check: {
     does: "types, lint, format, architecture, dead code; writes nothing; arguments name the checkers to run",

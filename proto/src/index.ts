@@ -13,6 +13,7 @@ export {
   SCHEMA_VERSION,
 } from "./codec.ts";
 export * from "./messages.ts";
+export * from "./packed-entries.ts";
 export * from "./post.ts";
 export * from "./records.ts";
 export * from "./subjects.ts";

@@ -132,6 +132,8 @@ export interface PageQuery {
   readonly from: string;
   readonly to: string;
   readonly limit: number;
+  /** An older station gives entries all the same. */
+  readonly packed?: boolean;
 }
 export interface EventsQuery {
   readonly after: number;
@@ -155,6 +157,10 @@ export interface PageEntry {
 export interface Page {
   readonly entries: readonly PageEntry[];
   readonly more: boolean;
+  /** As of `packEntries`. */
+  readonly packed?: Uint8Array;
+  /** With `more`: where the next page begins. An older station does not say. */
+  readonly next?: string;
 }
 export interface StationStatus {
   readonly node: string;

@@ -71,7 +71,7 @@ export const SUBJECT_TABLE: readonly SubjectRow[] = [
     reply: "queryReply",
     sender: "any service",
     receiver: "station-replica",
-    limit: "page of 512 KiB",
+    limit: "page of 512 KiB, of entries or packed",
   },
   {
     subject: s.directory,

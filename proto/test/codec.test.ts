@@ -122,7 +122,7 @@ const body = fc.oneof(
     fc.record({
       minApplied: big,
       body: fc.oneof(
-        variant("page", fc.record({ from: text, to: text, limit: count })),
+        variant("page", fc.record({ from: text, to: text, limit: count, packed: fc.boolean() })),
         variant("events", fc.record({ after: big, limit: count, waitMs: count })),
         variant("lease", nothing),
         variant("status", nothing),
@@ -135,7 +135,15 @@ const body = fc.oneof(
       applied: big,
       logTimeMs: big,
       body: fc.oneof(
-        variant("page", fc.record({ entries: several(fc.record({ key: text, value: bytes })), more: fc.boolean() })),
+        variant(
+          "page",
+          fc.record({
+            entries: several(fc.record({ key: text, value: bytes })),
+            more: fc.boolean(),
+            packed: bytes,
+            next: text,
+          }),
+        ),
         variant("events", fc.record({ events: several(fc.record({ position: big, logTimeMs: big, event })) })),
         variant("lease", lease),
         variant("refused", text),

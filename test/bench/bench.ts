@@ -18,6 +18,10 @@ export interface BenchOptions {
   readonly isQuick: boolean;
   /** Size of the replicated state. */
   readonly stateMib: number | undefined;
+  /** Nodes of the cluster that the graph is of. */
+  readonly nodes: number | undefined;
+  /** Where state that takes long to make is kept for the next run; `undefined`: nowhere. */
+  readonly dir: string | undefined;
   /** Writes a line for people. */
   readonly say: (line: string) => void;
 }

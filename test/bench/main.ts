@@ -1,14 +1,21 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
+import { graphBench } from "./graph.ts";
 import { logBench } from "./log.ts";
 import { recoveryBench } from "./recovery.ts";
 import { snapshotBench } from "./snapshot.ts";
 
-const benches: Readonly<Record<string, Bench>> = { log: logBench, recovery: recoveryBench, snapshot: snapshotBench };
+const benches: Readonly<Record<string, Bench>> = {
+  log: logBench,
+  graph: graphBench,
+  recovery: recoveryBench,
+  snapshot: snapshotBench,
+};
 
 const SECONDS_MAX = 3_600;
 const ROUNDS_MAX = 1_000;
 const STATE_MIB_MAX = 16_384;
+const NODES_MAX = 1_000_000;
 const USAGE = `usage: npm run bench -- NAME [options] [--json]
 
 ${Object.entries(benches)
@@ -19,6 +26,8 @@ ${Object.entries(benches)
   --rounds N     of a benchmark that goes in rounds; of log, the medians of so many
   --peers A,B    log: the same load on these too, if they are installed
   --state-mib N  snapshot: size of the replicated state
+  --nodes N      graph: of the cluster, with ten instances on each
+  --dir PATH     graph: fills it with that state once, and takes it up again in later runs
   --quick        only to see that it works: shorter, and less of it
   --json         the last line is the report as one JSON object`;
 
@@ -38,6 +47,8 @@ function requestOf(args: readonly string[]): Request {
       rounds: { type: "string" },
       peers: { type: "string", default: "" },
       "state-mib": { type: "string" },
+      nodes: { type: "string" },
+      dir: { type: "string" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
@@ -50,6 +61,8 @@ function requestOf(args: readonly string[]): Request {
     seconds: numberOf("seconds", values.seconds, SECONDS_MAX),
     rounds: wholeOf("rounds", values.rounds, ROUNDS_MAX),
     stateMib: wholeOf("state-mib", values["state-mib"], STATE_MIB_MAX),
+    nodes: wholeOf("nodes", values.nodes, NODES_MAX),
+    dir: values.dir,
     peers: values.peers.split(",").filter((peer) => peer !== ""),
     isQuick: values.quick,
   };

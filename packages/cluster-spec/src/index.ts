@@ -1,2 +1,3 @@
+export type { Mistake } from "./mistake.ts";
 export * from "./spec.ts";
 export * from "./yaml-form.ts";

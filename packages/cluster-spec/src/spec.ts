@@ -1,9 +1,13 @@
 import { z } from "zod";
+import type { Mistake } from "./mistake.ts";
 import { nearest } from "./nearest.ts";
+import { referenceMistakes } from "./references.ts";
 
 /** Services of one cluster, and instances of all of them together. */
 export const SERVICES_MAX = 200;
 export const INSTANCES_MAX = 1_000;
+/** Services that one waits for. */
+export const AFTER_MAX = 16;
 /** Bytes of a specification as JSON: it travels as one event, and is kept while it is being applied. */
 export const SPEC_BYTES_MAX = 100 * 1024;
 /** Bytes of command, directory and environment of one instance, as JSON. */
@@ -47,6 +51,11 @@ const service = z
       .optional()
       .describe("Parameters of single instances, by index, on top of `env`"),
     exclusive: z.boolean().optional().describe("At no moment does an instance run twice; default: false"),
+    after: z
+      .array(name)
+      .max(AFTER_MAX)
+      .optional()
+      .describe("Services of this file, of each of which an instance must run before one of this is started"),
     restarts: restarts.optional().describe("When a failing instance is moved to another node"),
     on: z
       .array(z.enum(["station", "satellite", "user"]))
@@ -109,6 +118,8 @@ export interface ServiceSpec {
   readonly instances: number;
   /** One per instance. */
   readonly envs: readonly Readonly<Record<string, string>>[];
+  /** Of each of them an instance must run before one of this service is started. */
+  readonly after: readonly string[];
   readonly restartsMax: number;
   readonly restartWindowMs: number;
   readonly on: readonly ("station" | "satellite" | "user")[];
@@ -117,11 +128,6 @@ export interface ServiceSpec {
 export interface Spec {
   /** By name. */
   readonly services: readonly ServiceSpec[];
-}
-
-export interface Mistake {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
 }
 
 export type SpecOutcome =
@@ -137,7 +143,8 @@ export function parseSpec(value: unknown): SpecOutcome {
   const strange = protoKeys(value, []);
   if (strange.length > 0) return { kind: "mistakes", mistakes: strange };
   const parsed = specSchema.safeParse(value);
-  if (!parsed.success) return { kind: "mistakes", mistakes: parsed.error.issues.flatMap(mistakesOf) };
+  const mistakes = [...(parsed.error?.issues ?? []).flatMap(mistakesOf), ...referenceMistakes(value)];
+  if (!parsed.success || mistakes.length > 0) return { kind: "mistakes", mistakes };
   const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
   if (bytes > SPEC_BYTES_MAX)
     return mistake(`${bytes} bytes as JSON: at most ${SPEC_BYTES_MAX} are allowed; split it, and apply the parts`);
@@ -167,10 +174,12 @@ export function parseSpecJson(json: string): SpecOutcome {
 }
 
 function complete(key: string, each: Service): ServiceSpec {
-  const { command, cwd = "", exclusive = false, restarts: { max = 3, windowMs = 60_000 } = {}, on = ["user"] } = each;
+  const { command, cwd = "", exclusive = false, after = [], on = ["user"] } = each;
+  const { max = 3, windowMs = 60_000 } = each.restarts ?? {};
   const instances = instancesOf(each);
   const envs = Array.from({ length: instances }, (_, index) => ({ ...each.env, ...each.each?.[index]?.env }));
-  return { name: key, command, cwd, exclusive, instances, envs, restartsMax: max, restartWindowMs: windowMs, on };
+  const restarting = { restartsMax: max, restartWindowMs: windowMs };
+  return { name: key, command, cwd, exclusive, instances, envs, after: [...new Set(after)].sort(), ...restarting, on };
 }
 
 /** Keys by the kind of map that they are in. */

@@ -34,6 +34,7 @@ describe("defaults and parameters", () => {
         exclusive: false,
         instances: 1,
         envs: [{}],
+        after: [],
         restartsMax: 3,
         restartWindowMs: 60_000,
         on: ["user"],
@@ -85,7 +86,7 @@ services:
 });
 
 describe("mistakes", () => {
-  it("all are listed at once, each where it is", () => {
+  it("RG6 all are listed at once, each where it is", () => {
     const text = `services:
   web:
     comand: [web]
@@ -117,6 +118,38 @@ extra: 1
       '15:9 services.job.each.0.ev: unknown key "ev": did you mean env?',
       '16:1 extra: unknown key "extra": known are services',
     ]);
+  });
+
+  it("RG6 references to services that are not there, and circles, are told along with all else, each at its line", () => {
+    const text = `services:
+  web:
+    command: [web]
+    after: [bd, cache, web]
+    instances: many
+  db:
+    command: [db]
+    after:
+      - cache
+  cache: { command: [cache], after: [queue] }
+  queue: { command: [queue], after: [db], cwd: 3 }
+  alone: { command: [alone], after: [db, nobody, 7] }
+`;
+    expect(mistakesOf(text)).toEqual([
+      '4:13 services.web.after.0: there is no service "bd" in this file: did you mean db?',
+      "4:24 services.web.after.2: web waits for itself: it could never start; leave this out",
+      "5:5 services.web.instances: Invalid input: expected number, received string",
+      "9:9 services.db.after.0: cache waits for queue waits for db waits for cache: none of them could ever start; leave one of these out",
+      "11:43 services.queue.cwd: a text is expected: quote it",
+      '12:42 services.alone.after.1: there is no service "nobody" in this file: add it, or leave this out',
+      "12:50 services.alone.after.2: Invalid input: expected string, received number",
+    ]);
+  });
+
+  it("what a service waits for is taken once each, in order of names", () => {
+    const { services } = specOf(
+      "services: { a: { command: [x] }, b: { command: [x] }, c: { command: [x], after: [b, a, b] } }",
+    );
+    expect(services.map(({ after }) => after)).toEqual([[], [], ["a", "b"]]);
   });
 
   it.each([

@@ -47,7 +47,7 @@ export class Directories {
 
   /** Takes a station up that its own service would, too. */
   async start(name: string, snapshotBytes = 64 * 1024 * 1024): Promise<LogMember> {
-    const data = await openData(this.dir(name), { cluster: GROUP.cluster, name }, () => Promise.resolve(undefined));
+    const data = await openData(this.dir(name), { cluster: GROUP.cluster, name }, () => Promise.resolve({}));
     if (data.kind !== "opened") throw new Error(data.why);
     const { identity, journal, store } = data;
     const self = memberOf(identity);

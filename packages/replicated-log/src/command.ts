@@ -1,7 +1,7 @@
 import type { MemberId, Membership } from "@halon/consensus";
 
-/** Largest payload of one command. */
-export const COMMAND_BYTES_MAX = 256 * 1024;
+/** Largest payload of one command: with all that is around it, one decree. */
+export const COMMAND_BYTES_MAX = 480 * 1024;
 /** Largest result of one command. */
 export const RESULT_BYTES_MAX = 256 * 1024;
 /** Bytes of results in one reply: what is above that is told as unknown, and asked for again. */

@@ -1,3 +1,4 @@
+import { assert } from "@halon/consensus";
 import type { View } from "./transaction.ts";
 
 /** Number of the last decree applied, and log time. */
@@ -20,11 +21,11 @@ export interface Lanes {
  * Hashes `bytes` into `lanes`, which hold the seeds. The low one is MurmurHash3 (x86, 32 bits; Austin Appleby, public
  * domain), the high one a cheaper rotate-and-multiply over the same words, so that they fail in different places.
  */
-export function hash(bytes: Uint8Array, lanes: Lanes): void {
+export function hash(bytes: Uint8Array, lanes: Lanes, from = 0, to = bytes.length): void {
   let { low, high } = lanes;
-  const { length } = bytes;
-  const whole = length & ~3;
-  for (let at = 0; at < whole; at += 4) {
+  const length = to - from;
+  const whole = from + (length & ~3);
+  for (let at = from; at < whole; at += 4) {
     const word =
       (bytes[at] as number) |
       ((bytes[at + 1] as number) << 8) |
@@ -36,8 +37,8 @@ export function hash(bytes: Uint8Array, lanes: Lanes): void {
     high = Math.imul((high << 11) | (high >>> 21), 0x9e3779b1);
   }
   let tail = 0;
-  for (let at = length - 1; at >= whole; at--) tail = (tail << 8) | (bytes[at] as number);
-  if (whole < length) {
+  for (let at = to - 1; at >= whole; at--) tail = (tail << 8) | (bytes[at] as number);
+  if (whole < to) {
     low ^= scramble(tail);
     high = Math.imul(high ^ tail, 0x9e3779b1);
   }
@@ -45,10 +46,38 @@ export function hash(bytes: Uint8Array, lanes: Lanes): void {
   lanes.high = finish(high ^ length);
 }
 
+const LOW_BEGIN = 0x811c9dc5;
+const HIGH_BEGIN = 0x9747b28c;
+const TILDE = 0x7e;
+const KEY_CHARS_MAX = 1_024;
+
+/** The same as {@link seed} for keys in memory, which goes on from where a key is no longer like the one before. */
+class KeySeeds {
+  /** Before the character of that place, in the key before. */
+  readonly #lows = new Int32Array(KEY_CHARS_MAX + 1).fill(LOW_BEGIN | 0, 0, 1);
+  readonly #highs = new Int32Array(KEY_CHARS_MAX + 1).fill(HIGH_BEGIN | 0, 0, 1);
+
+  seed(bytes: Uint8Array, from: number, to: number, alike: number, lanes: Lanes): void {
+    const length = to - from;
+    assert(alike <= length && length <= KEY_CHARS_MAX, `a key of ${length} characters, ${alike} of them as before`);
+    let low = this.#lows[alike] as number;
+    let high = this.#highs[alike] as number;
+    for (let at = alike; at < length; at++) {
+      const code = bytes[from + at] as number;
+      low = Math.imul(low ^ code, 0x01000193);
+      high = Math.imul((high << 5) | (high >>> 27), 0x85ebca6b) ^ code;
+      this.#lows[at + 1] = low;
+      this.#highs[at + 1] = high;
+    }
+    lanes.low = finish(low ^ length);
+    lanes.high = finish(high ^ length);
+  }
+}
+
 /** Makes the seeds of a value's hashes from its key. */
 function seed(key: string, lanes: Lanes): void {
-  let low = 0x811c9dc5;
-  let high = 0x9747b28c;
+  let low = LOW_BEGIN;
+  let high = HIGH_BEGIN;
   for (let at = 0; at < key.length; at++) {
     const code = key.charCodeAt(at);
     low = Math.imul(low ^ code, 0x01000193);
@@ -79,6 +108,7 @@ export class StateDigest {
   #low = 0;
   #high = 0;
   readonly #lanes: Lanes = { low: 0, high: 0 };
+  readonly #seeds = new KeySeeds();
 
   /** What {@link toString} gave; throws a `RangeError` on anything else. */
   static parse(text: string): StateDigest {
@@ -109,6 +139,27 @@ export class StateDigest {
   #plus({ low, high }: Lanes, sign: 1 | -1): void {
     this.#low = (this.#low + sign * low) | 0;
     this.#high = (this.#high + sign * high) | 0;
+  }
+
+  /**
+   * The same for an entry that lies in memory: its key in ASCII from `keyFrom` to `keyTo` of `keys`, its value from `valueFrom` to
+   * `valueTo` of `values`. The first `alike` bytes of the key are those of the key before, in the last call of this.
+   */
+  addFrom(
+    keys: Uint8Array,
+    keyFrom: number,
+    keyTo: number,
+    alike: number,
+    values: Uint8Array,
+    valueFrom: number,
+    valueTo: number,
+  ): void {
+    this.#seeds.seed(keys, keyFrom, keyTo, alike, this.#lanes);
+    // All that is left out begins like this, and nearly nothing else does.
+    if (keys[keyFrom] === TILDE && LEFT_OUT.has(String.fromCharCode(...keys.subarray(keyFrom, keyTo)))) return;
+    hash(values, this.#lanes, valueFrom, valueTo);
+    this.#low = (this.#low + this.#lanes.low) | 0;
+    this.#high = (this.#high + this.#lanes.high) | 0;
   }
 
   #hash(key: string, value: Uint8Array): Lanes {

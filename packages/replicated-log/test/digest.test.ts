@@ -32,6 +32,34 @@ const someCommand = fc.oneof(
 const someDecree = fc.tuple(fc.nat(400), fc.array(someCommand, { maxLength: 5 }));
 
 describe("digest", () => {
+  it("is the same for entries in memory, in whatever order and among whatever else they lie", () => {
+    const key = fc.oneof(
+      fc.stringMatching(/^g\/v[er]\/[ -~]{0,6}\/[ab]{1,3}$/),
+      fc.constantFrom("~a", POSITION_KEY, DIGEST_KEY),
+    );
+    const entry = fc.tuple(key, fc.uint8Array({ maxLength: 12 }));
+    const long = fc.tuple(fc.constant("k".repeat(1_024)), fc.uint8Array({ maxLength: 3 }));
+    const alikeOf = (a: string, b: string): number => {
+      let alike = 0;
+      while (alike < a.length && a[alike] === b[alike]) alike++;
+      return alike;
+    };
+    fc.assert(
+      fc.property(fc.array(fc.oneof({ weight: 9, arbitrary: entry }, long)), (entries) => {
+        const [apart, together] = [new StateDigest(), new StateDigest()];
+        let before = "";
+        for (const [each, value] of entries) {
+          apart.add(each, value);
+          const memory = Buffer.concat([Buffer.from(`x${each}`), value, Buffer.from("y")]);
+          const alike = alikeOf(each, before);
+          before = each;
+          together.addFrom(memory, 1, 1 + each.length, alike, memory, 1 + each.length, 1 + each.length + value.length);
+        }
+        expect(together.toString()).toBe(apart.toString());
+      }),
+    );
+  });
+
   it("hashes as MurmurHash3 does", () => {
     // From the reference implementation: 32 bits, x86.
     const vectors: [string, number, number][] = [

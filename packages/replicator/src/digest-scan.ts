@@ -14,25 +14,27 @@ export function scanDigest(view: View, clock: Clock, done: (isSound: boolean) =>
     const range = gatherRange(view, from, END);
     for (const [key, value] of range.entries) digest.add(key, value);
     from = range.to;
-    if (from === END) return done(isClaimed(view, digest));
+    if (from === END) return done(isClaimed(view, digest.toString()));
     cancel = clock.at(clock.nowMs(), slice);
   };
   let cancel = clock.at(clock.nowMs(), slice);
   return () => cancel();
 }
 
-/** A state that is empty says nothing. One that lacks only what it says of itself is damaged. */
-function isClaimed(view: View, digest: StateDigest): boolean {
+/**
+ * Whether the state says itself what all of its entries come to, `found`. One that is empty says nothing. One that lacks
+ * only what it says of itself is damaged.
+ */
+export function isClaimed(view: Pick<View, "get">, found: string): boolean {
   const { applied, digest: claimed } = stateOf(view) ?? {};
   if (applied === undefined) return false;
-  const found = digest.toString();
   return claimed === undefined
     ? applied === 0 && found === new StateDigest().toString()
     : applied > 0 && found === claimed;
 }
 
 /** `undefined` when what the state says of itself cannot be read. */
-function stateOf(view: View): ReturnType<typeof readState> | undefined {
+function stateOf(view: Pick<View, "get">): ReturnType<typeof readState> | undefined {
   try {
     return readState(view);
   } catch {

@@ -41,6 +41,11 @@ export interface LogMemberOptions {
   readonly sessions?: Partial<SessionLimits>;
   /** The journal stays below three times as much: it is trimmed each time that it has grown by half of it at most. */
   readonly snapshotBytes?: number;
+  /**
+   * What all entries of the store come to, as of `StateDigest`, where somebody has looked since it was last written. Else they
+   * are read when the member starts.
+   */
+  readonly storeDigest?: string;
   /** Decrees from one comparison of states to the next. The same on all members. */
   readonly digestEvery?: number;
   readonly onLeader?: (leader: MemberId | undefined) => void;

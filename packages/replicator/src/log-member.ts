@@ -99,7 +99,8 @@ export class LogMember {
     const restore = (record: Uint8Array, seq: number): void => {
       this.#log.step({ kind: "restore", record, seq }, this.#ports.clock.nowMs());
     };
-    this.#cancelStart = restoreMember(this.#ports, restore, (condition) => this.#begin(condition));
+    const { storeDigest } = this.#options;
+    this.#cancelStart = restoreMember(this.#ports, restore, storeDigest, (condition) => this.#begin(condition));
   }
 
   get status(): LogMemberStatus {

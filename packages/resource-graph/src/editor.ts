@@ -1,12 +1,13 @@
 import { type EdgeRef, edgeText, type GraphChange, vertexText } from "./graph-change.ts";
 import { assert, GraphError } from "./graph-error.ts";
 import { edgesOf, forkState, type GraphState, hasEdge, vertexValue } from "./graph-state.ts";
+import { checkedValue } from "./kept-value.ts";
 import { checkedId, checkedName, endTypes, RELATIONS_MAX, TYPES_MAX } from "./names.ts";
 import { hasNeighbour, type Neighbours, neighbourIds, withNeighbour, withoutNeighbour } from "./neighbours.ts";
 import { Edit, PersistentMap } from "./persistent-map.ts";
 import type { Schema } from "./schema.ts";
 import type { Touched } from "./touched.ts";
-import { canonicalValue } from "./value.ts";
+import { reindex } from "./vertex-indexes.ts";
 
 /** Changes one graph in the making, by bare names and ids: typed calls and changes from outside both end up here. */
 export class Editor {
@@ -25,20 +26,17 @@ export class Editor {
   /** Sets the vertex's value, checked by its type's `parse`; one of an unknown type is taken as it is. */
   putVertex(type: string, id: string, raw: unknown): void {
     const { state } = this;
-    const subject = (): string => vertexText(type, id);
-    // What is no object is refused here, and no `parse` has to expect it.
-    const known = typeof raw === "object" && raw !== null ? this.schema.types.get(type) : undefined;
-    const parsed = known?.parse(raw);
-    if (typeof parsed === "string") throw new GraphError("bad-value", `${subject()}: ${parsed}`);
-    const value = canonicalValue(known === undefined ? raw : parsed, subject);
+    const value = checkedValue(this.schema, type, id, raw);
     let all = state.vertices.get(type);
     if (all === undefined) {
       checkedName(type);
       if (state.vertices.size === TYPES_MAX)
-        throw new GraphError("limit", `${subject()}: over ${TYPES_MAX} vertex types`);
+        throw new GraphError("limit", `${vertexText(type, id)}: over ${TYPES_MAX} vertex types`);
       all = PersistentMap.empty();
     }
-    const next = all.with(all.keyOf(id) ?? checkedId(type, id), value, this.#edit);
+    const own = all.keyOf(id) ?? checkedId(type, id);
+    reindex(state, type, own, value, this.#edit);
+    const next = all.with(own, value, this.#edit);
     state.vertexCount += next.size - all.size;
     state.vertices.set(type, next);
     this.#touched?.vertex(type, id);
@@ -116,8 +114,10 @@ export class Editor {
   #removeBare(type: string, id: string): boolean {
     const { vertices } = this.state;
     const all = vertices.get(type);
-    const rest = all?.without(id, this.#edit);
-    if (all === undefined || rest === undefined || rest === all) return false;
+    if (all === undefined || !all.has(id)) return false;
+    // Before: what is owned is changed in place.
+    reindex(this.state, type, id, undefined, this.#edit);
+    const rest = all.without(id, this.#edit);
     if (rest.size === 0) vertices.delete(type);
     else vertices.set(type, rest);
     this.state.vertexCount--;

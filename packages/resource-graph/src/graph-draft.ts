@@ -1,12 +1,15 @@
 import { type Editor, presentValue } from "./editor.ts";
-import { collectGarbage, type GarbageOptions, type GarbageOutcome } from "./garbage.ts";
+import { collectGarbage, GARBAGE_REMOVED_MAX_DEFAULT, type GarbageOptions, type GarbageOutcome } from "./garbage.ts";
+import { GARBAGE_VISITS_DEFAULT, type GarbageCollector, type SweepOutcome } from "./garbage-collector.ts";
 import { type EdgeRef, type GraphChange, vertexText } from "./graph-change.ts";
 import { assert, GraphError } from "./graph-error.ts";
 import { GraphView } from "./graph-view.ts";
 import { mergeVertices } from "./merge.ts";
+import { MIGRATED_MAX_DEFAULT, type MigrationOutcome, migrate } from "./migrating.ts";
 import type { Id, IdText } from "./names.ts";
-import type { Patch, Relation, VertexType } from "./schema.ts";
+import type { Patch, Relation } from "./schema.ts";
 import type { VertexValue } from "./value.ts";
+import type { VertexType } from "./vertex-type.ts";
 
 /** Refuses further changes to a draft. */
 export type CloseDraft = () => void;
@@ -118,6 +121,23 @@ export class GraphDraft extends GraphView {
   /** Removes what no root reaches. See {@link GarbageOutcome}: it may have done nothing. */
   collectGarbage(options: GarbageOptions = {}): GarbageOutcome {
     return collectGarbage(this.#open(), options);
+  }
+
+  /** Removes some of what a collector, which has marked all of the graph, found to be garbage. */
+  sweep(
+    collector: GarbageCollector,
+    removedMax = GARBAGE_REMOVED_MAX_DEFAULT,
+    visitsMax = GARBAGE_VISITS_DEFAULT,
+  ): SweepOutcome {
+    return collector.sweepIn(this.#open(), removedMax, visitsMax);
+  }
+
+  /**
+   * Goes on with the migration of the graph to the version of its schema, by `visitedMax` vertices at most: again until it
+   * is `current`, or `newer`. Throws what {@link apply} does, for a migration whose changes do not fit.
+   */
+  migrate(visitedMax = MIGRATED_MAX_DEFAULT): MigrationOutcome {
+    return migrate(this.#open(), visitedMax);
   }
 
   /**

@@ -1,9 +1,17 @@
-import type { GraphChange } from "./graph-change.ts";
-import { entriesOf, type GraphState, hasEdge, vertexValue } from "./graph-state.ts";
+import type { EdgeRef, GraphChange } from "./graph-change.ts";
+import { entriesOf, type GraphState, hasEdge, hasVertex, vertexValue, verticesOf } from "./graph-state.ts";
+import { storedVersion } from "./migrating.ts";
 import type { Id, IdText } from "./names.ts";
 import { neighbourCount, neighbourIds } from "./neighbours.ts";
-import type { Cardinality, Relation, Schema, VertexType } from "./schema.ts";
+import { PATH_VISITS_DEFAULT, Path, shortestPath } from "./path.ts";
+import type { Cardinality, Relation, Schema, VertexIndex } from "./schema.ts";
 import type { VertexValue } from "./value.ts";
+import type { VertexType } from "./vertex-type.ts";
+
+export interface PathOptions {
+  readonly relations?: readonly Relation[];
+  readonly visitsMax?: number;
+}
 
 /** For the modules of this package: what a view looks at. */
 export let stateOf: (view: GraphView) => GraphState;
@@ -38,6 +46,12 @@ export class GraphView {
     return this.#state.looseCount;
   }
 
+  /** Of the schema that the graph was last migrated to, which may be another than its own. */
+  get schemaVersion(): number {
+    return storedVersion(this.#state).version;
+  }
+
+  /** Throws `bad-value`, naming the vertex, for a stored value that its type refuses. */
   get<N extends string, V extends VertexValue>(type: VertexType<N, V>, id: IdText<NoInfer<N>>): V | undefined {
     this.schema.checkType(type);
     // What is in a known type's map has passed that type's `parse`.
@@ -45,7 +59,8 @@ export class GraphView {
   }
 
   has<N extends string>(type: VertexType<N>, id: IdText<NoInfer<N>>): boolean {
-    return this.get(type, id) !== undefined;
+    this.schema.checkType(type);
+    return hasVertex(this.#state, type.name, id);
   }
 
   /** Number of vertices of a type. */
@@ -60,8 +75,49 @@ export class GraphView {
     after?: IdText<NoInfer<N>>,
   ): Generator<readonly [id: Id<N>, value: V], void, undefined> {
     this.schema.checkType(type);
-    const all = this.#state.vertices.get(type.name);
-    if (all !== undefined) yield* all.entries(after) as Generator<readonly [Id<N>, V], void, undefined>;
+    yield* verticesOf(this.#state, type.name, after) as Generator<readonly [Id<N>, V], void, undefined>;
+  }
+
+  /** The way on from some vertices: `graph.from(Service, id).out(hasInstance).out(runsOn).ids()`. */
+  from<N extends string>(type: VertexType<N>, ...ids: readonly Id<NoInfer<N>>[]): Path<N> {
+    this.schema.checkType(type);
+    return new Path<N>(
+      this.#state,
+      ids.filter((id) => hasVertex(this.#state, type.name, id)),
+    );
+  }
+
+  /**
+   * The fewest edges that lead from one vertex to another, from source to target; `undefined` when none do, `"tooFar"` when none
+   * do among the first `visitsMax` vertices. `relations`: only along these.
+   */
+  path<A extends string, B extends string>(
+    from: readonly [type: VertexType<A>, id: Id<NoInfer<A>>],
+    to: readonly [type: VertexType<B>, id: Id<NoInfer<B>>],
+    { relations, visitsMax = PATH_VISITS_DEFAULT }: PathOptions = {},
+  ): readonly EdgeRef[] | "tooFar" | undefined {
+    for (const [type] of [from, to]) this.schema.checkType(type);
+    for (const relation of relations ?? []) this.schema.checkRelation(relation);
+    const keys = relations && new Set(relations.map(({ key }) => key));
+    return shortestPath(this.#state, [from[0].name, from[1]], [to[0].name, to[1]], keys, visitsMax);
+  }
+
+  /** Vertices that an index has under a key. */
+  by<N extends string>(index: VertexIndex<N>, key: string): readonly Id<N>[] {
+    this.schema.checkIndex(index);
+    return neighbourIds(this.#state.indexes.get(index.name)?.get(key)) as readonly Id<N>[];
+  }
+
+  /** How many vertices an index has under a key. */
+  countBy(index: VertexIndex, key: string): number {
+    this.schema.checkIndex(index);
+    return neighbourCount(this.#state.indexes.get(index.name)?.get(key));
+  }
+
+  /** Keys that an index has vertices under, from the first above `after` on. */
+  *keysOf(index: VertexIndex, after?: string): Generator<string, void, undefined> {
+    this.schema.checkIndex(index);
+    for (const [key] of this.#state.indexes.get(index.name)?.entries(after) ?? []) yield key;
   }
 
   /** Targets of the vertex's edges. */

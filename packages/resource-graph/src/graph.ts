@@ -25,12 +25,12 @@ export class Graph extends GraphView {
   }
 
   static empty(schema: Schema): Graph {
-    return new Graph(schema, emptyState());
+    return new Graph(schema, emptyState(schema));
   }
 
-  /** For the loader: takes over the state of an editor that is not used any more. */
-  static of(editor: Editor): Graph {
-    return new Graph(editor.schema, editor.state);
+  /** For this package: takes over a state that nobody changes any more. */
+  static of(state: GraphState): Graph {
+    return new Graph(state.schema, state);
   }
 
   /** Runs `work`, at once, on a draft of this graph. What it throws comes out here, and nothing has changed. */
@@ -54,7 +54,7 @@ export class Graph extends GraphView {
   apply(changes: Iterable<GraphChange>): Graph {
     const editor = new Editor(this.schema, stateOf(this));
     for (const change of changes) editor.apply(change);
-    return Graph.of(editor);
+    return Graph.of(editor.state);
   }
 
   /**

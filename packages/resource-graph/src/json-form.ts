@@ -42,7 +42,7 @@ export function fromJson(schema: Schema, json: unknown): Graph {
       "bad-format",
       `format ${JSON.stringify(top["format"])?.slice(0, 40)}: ${FORMAT} is what this version reads`,
     );
-  const editor = new Editor(schema, emptyState());
+  const editor = new Editor(schema, emptyState(schema));
   for (const [type, byId] of Object.entries(record(top["vertices"], "vertices")))
     for (const [id, value] of Object.entries(record(byId, `vertices.${type}`))) editor.putVertex(type, id, value);
   for (const [relation, pairs] of Object.entries(record(top["edges"], "edges"))) {
@@ -52,7 +52,7 @@ export function fromJson(schema: Schema, json: unknown): Graph {
       editor.apply({ kind: "putEdge", relation, from, to });
     }
   }
-  return Graph.of(editor);
+  return Graph.of(editor.state);
 }
 
 function record(value: unknown, where: string): Record<string, unknown> {

@@ -1,3 +1,4 @@
+import { MapBuilder } from "./map-builder.ts";
 import { type Edit, PersistentMap } from "./persistent-map.ts";
 
 /**
@@ -28,4 +29,12 @@ export function withoutNeighbour(all: Neighbours | undefined, id: string, edit: 
   if (typeof all === "string") return all;
   const rest = all.without(id, edit);
   return rest.size === 1 ? rest.keys()[0] : rest;
+}
+
+/** Of ids in order, at least one. */
+export function neighboursOf(ids: readonly string[]): Neighbours {
+  if (ids.length === 1) return ids[0] as string;
+  const builder = new MapBuilder<true>();
+  for (const id of ids) builder.append(id, true);
+  return builder.finish();
 }

@@ -10,7 +10,7 @@ export class Edit {
  * Node of a B+ tree. Leaves (height 0) hold values. In a branch, `keys[i]` is at most every key under `items[i]` and above
  * every key under `items[i - 1]`; `keys[0]` bounds nothing. Invariant: keys.length === items.length, 1 to {@link WIDTH}.
  */
-interface Node {
+export interface Node {
   readonly edit: Edit;
   readonly height: number;
   readonly keys: string[];
@@ -18,7 +18,7 @@ interface Node {
 }
 
 /** Entries of a node. Wider copies more per change, narrower is deeper. */
-const WIDTH = 32;
+export const WIDTH = 32;
 /** A node below this looks for a neighbour to join. */
 const LOW = 8;
 
@@ -38,6 +38,22 @@ export class PersistentMap<V> {
 
   static empty<V>(): PersistentMap<V> {
     return new PersistentMap<V>(undefined, 0);
+  }
+
+  /** The map with these nodes of one height below its root, which hold `size` entries in order. */
+  static of<V>(nodes: readonly Node[], size: number): PersistentMap<V> {
+    let row = nodes;
+    while (row.length > 1) {
+      const above: Node[] = [];
+      for (let at = 0; at < row.length; at += WIDTH) {
+        const items = row.slice(at, at + WIDTH);
+        const [first] = items as [Node];
+        const keys = items.map((node) => node.keys[0] as string);
+        above.push({ edit: first.edit, height: first.height + 1, keys, items });
+      }
+      row = above;
+    }
+    return new PersistentMap<V>(row[0], size);
   }
 
   get(key: string): V | undefined {
@@ -86,8 +102,19 @@ export class PersistentMap<V> {
       for (let at = from; at < leaf.keys.length; at++) yield [leaf.keys[at] as string, leaf.items[at] as V];
   }
 
+  /**
+   * Has `value` stand for the key's value from now on, in all versions that share it: another form of the same, such as one
+   * that is quicker to read.
+   */
+  refine(key: string, value: V): void {
+    const leaf = this.#leafOf(key);
+    const at = leaf === undefined ? -1 : lastAtMost(leaf.keys, key);
+    if (leaf !== undefined && at >= 0 && leaf.keys[at] === key) leaf.items[at] = value;
+  }
+
   /** All keys, in order. */
   keys(): string[] {
+    if (this.#root?.height === 0) return this.#root.keys.slice();
     const all: string[] = [];
     for (const [leaf] of this.#leaves()) for (const key of leaf.keys) all.push(key);
     return all;

@@ -1,19 +1,8 @@
 import { GraphError } from "./graph-error.ts";
-import { checkedId, checkedName, type Id, type IdText, RELATIONS_MAX, relationKey, TYPES_MAX } from "./names.ts";
+import { type Migration, SCHEMA_VERSION, versionsOf } from "./migration.ts";
+import { checkedName, RELATIONS_MAX, relationKey, TYPES_MAX } from "./names.ts";
 import type { VertexValue } from "./value.ts";
-
-/** A kind of vertex: its name, which is part of each vertex's identity, and the check of its values. */
-export interface VertexType<N extends string = string, V extends VertexValue = VertexValue> {
-  readonly name: N;
-  /**
-   * The value, or the text of what is wrong with it. What it is given is an object, not null. It sees every value that enters the graph, from the program or
-   * from outside, and what it returns is kept; so `parse(parse(x))` is `parse(x)`. Return fields it does not know
-   * too: they may be a newer version's.
-   */
-  readonly parse: (value: unknown) => V | string;
-  /** `text` as the id of a vertex of this type. Throws `bad-id`. Whether there is such a vertex is another matter. */
-  id(text: string): Id<N>;
-}
+import type { VertexType } from "./vertex-type.ts";
 
 /** Some fields of a value, to be set; an optional one that is `undefined` is removed. */
 export type Patch<V extends VertexValue> = {
@@ -44,15 +33,6 @@ export interface Relation<
   readonly ends: RelationEnds<FC, TC>;
 }
 
-/** Declares a kind of vertex. Throws `bad-name`. */
-export function vertexType<N extends string, V extends VertexValue>(
-  name: N,
-  parse: (value: unknown) => V | string,
-): VertexType<N, V> {
-  checkedName(name);
-  return Object.freeze({ name, parse, id: (text: IdText<N>) => checkedId(name, text) });
-}
-
 /** Declares a kind of edge. Throws `bad-name`. */
 export function relation<F extends string, T extends string, FC extends Cardinality, TC extends Cardinality>(
   name: string,
@@ -63,12 +43,36 @@ export function relation<F extends string, T extends string, FC extends Cardinal
   return Object.freeze({ name, key: relationKey(from.name, name, to.name), from, to, ends });
 }
 
+/** Finds vertices of a type by something that their values say. */
+export interface VertexIndex<N extends string = string, V extends VertexValue = VertexValue> {
+  readonly name: string;
+  readonly type: VertexType<N, V>;
+  /** Under what to find a vertex with that value; `undefined`: it is not in this index. Depends on nothing else. */
+  keyOf(value: V): string | undefined;
+}
+
+/** Declares an index. It is kept up to date by each change, at a cost of what changed. Throws `bad-name`. */
+export function vertexIndex<N extends string, V extends VertexValue>(
+  name: string,
+  type: VertexType<N, V>,
+  keyOf: (value: V) => string | undefined,
+): VertexIndex<N, V> {
+  checkedName(name);
+  return Object.freeze({ name, type, keyOf });
+}
+
 export interface SchemaParts {
   readonly types: readonly VertexType[];
   readonly relations: readonly Relation[];
   /** Types whose vertices are there in their own right. What none of them reaches is garbage. */
   readonly roots: readonly VertexType[];
+  readonly indexes?: readonly VertexIndex[];
+  /** What leads from each version of the schema to the next, the first of them from version 1. See {@link Migration}. */
+  readonly migrations?: readonly Migration[];
 }
+
+/** Each costs work at each change of its type. */
+const INDEXES_MAX = 64;
 
 /** All that a version of the program knows of the graph. A graph may hold more: what a newer version put there. */
 export class Schema {
@@ -76,16 +80,43 @@ export class Schema {
   /** By key. */
   readonly relations: ReadonlyMap<string, Relation>;
   readonly roots: ReadonlySet<string>;
+  /** By name. */
+  readonly indexes: ReadonlyMap<string, VertexIndex>;
+  /** Of the schema, and of a graph that it has been applied to. */
+  readonly version: number;
+  readonly migrations: readonly Migration[];
+  readonly #indexesOf = new Map<string, VertexIndex[]>();
 
   /** Throws `not-in-schema` for a part that refers to an undeclared one, `exists` for a name declared twice. */
-  constructor({ types, relations, roots }: SchemaParts) {
-    if (types.length > TYPES_MAX || relations.length > RELATIONS_MAX)
-      throw new GraphError("limit", `a schema has at most ${TYPES_MAX} types and ${RELATIONS_MAX} relations`);
-    this.types = unique(types, (type) => type.name);
+  constructor({ types, relations, roots, indexes = [], migrations = [] }: SchemaParts) {
+    if (types.length > TYPES_MAX || relations.length > RELATIONS_MAX || indexes.length > INDEXES_MAX)
+      throw new GraphError(
+        "limit",
+        `a schema has at most ${TYPES_MAX} types, ${RELATIONS_MAX} relations and ${INDEXES_MAX} indexes`,
+      );
+    this.types = unique([...types, SCHEMA_VERSION], (type) => type.name);
     this.relations = unique(relations, (each) => each.key);
+    this.indexes = unique(indexes, (each) => each.name);
     for (const { from, to } of relations) for (const end of [from, to]) this.checkType(end);
     for (const root of roots) this.checkType(root);
+    for (const index of indexes) {
+      this.checkType(index.type);
+      this.#indexesOf.set(index.type.name, [...this.indexesOf(index.type.name), index]);
+    }
     this.roots = new Set(roots.map((root) => root.name));
+    this.migrations = migrations;
+    this.version = versionsOf(migrations);
+  }
+
+  /** Indexes of a type, by its name. */
+  indexesOf(type: string): readonly VertexIndex[] {
+    return this.#indexesOf.get(type) ?? [];
+  }
+
+  /** Throws `not-in-schema` unless `each` is declared here. */
+  checkIndex(each: VertexIndex): void {
+    if (this.indexes.get(each.name) !== each)
+      throw new GraphError("not-in-schema", `index ${each.name} is not the one of this schema; add it to its indexes`);
   }
 
   /** Throws `not-in-schema` unless `type` is declared here. */

@@ -17,8 +17,8 @@ export type StoreKey =
 
 export const STORE_KEY_CHARS_MAX = 960;
 
-/** All keys of a graph, half-open. */
-export const STORE_RANGE = { from: "v/", to: "vs" } as const;
+/** All keys of a graph, half-open. From `reverseFrom` on there is nothing that is not there before it too. */
+export const STORE_RANGE = { from: "v/", reverseFrom: "vr/", to: "vs" } as const;
 
 const part = (type: string, id: string): string => escapeId(checkedId(type, id));
 

@@ -1,5 +1,6 @@
 import type { EdgeRef, GraphChange } from "./graph-change.ts";
-import { type GraphState, hasEdge, vertexValue } from "./graph-state.ts";
+import { type GraphState, hasEdge } from "./graph-state.ts";
+import { writtenValue } from "./kept-value.ts";
 import { sameValue } from "./value.ts";
 
 /**
@@ -37,9 +38,15 @@ export class Touched {
     const verticesNew: GraphChange[] = [];
     for (const [type, ids] of sorted(this.#vertices))
       for (const id of [...ids].sort()) {
-        const [was, is] = [vertexValue(before, type, id), vertexValue(after, type, id)];
-        if (is === undefined && was !== undefined) verticesGone.push({ kind: "removeVertex", type, id });
-        if (is !== undefined && !sameValue(was, is)) verticesNew.push({ kind: "putVertex", type, id, value: is });
+        const was = before.vertices.get(type)?.get(id);
+        const is = after.vertices.get(type)?.get(id);
+        if (was === is) continue;
+        if (is === undefined) verticesGone.push({ kind: "removeVertex", type, id });
+        else {
+          const value = writtenValue(after, type, id, is);
+          const isSame = was !== undefined && sameValue(writtenValue(before, type, id, was), value);
+          if (!isSame) verticesNew.push({ kind: "putVertex", type, id, value });
+        }
       }
     return [...edgesGone, ...verticesGone, ...verticesNew, ...edgesNew];
   }

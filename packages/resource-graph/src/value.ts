@@ -85,10 +85,21 @@ export const decodeValue = (bytes: Uint8Array, subject = () => "value"): VertexV
   canonicalValue(parseJson(bytes, subject), subject);
 
 /** Whatever JSON `bytes` hold, unchecked. Throws `bad-value`. */
-export function parseJson(bytes: Uint8Array, subject: () => string): unknown {
+function parseJson(bytes: Uint8Array, subject: () => string): unknown {
+  let text: string;
   try {
-    return JSON.parse(decoder.decode(bytes));
+    text = decoder.decode(bytes);
   } catch (cause) {
-    throw new GraphError("bad-value", `${subject()}: its ${bytes.length} bytes are not UTF-8 JSON`, { cause });
+    throw new GraphError("bad-value", `${subject()}: its ${bytes.length} bytes are not UTF-8`, { cause });
+  }
+  return parseText(text, subject);
+}
+
+/** Whatever JSON the text is, unchecked. Throws `bad-value`. */
+export function parseText(text: string, subject: () => string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new GraphError("bad-value", `${subject()}: its ${text.length} characters are not JSON`, { cause });
   }
 }

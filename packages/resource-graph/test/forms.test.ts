@@ -190,10 +190,12 @@ describe("the loader", () => {
     return store;
   };
 
-  it("names the vertex whose value cannot be read", () => {
+  it("keeps a value that its type refuses, and names the vertex to whoever reads it", () => {
     const store = stored();
     store.set(vertexKey("Node", "user-1"), bytes('{"state":"odd"}'));
-    expect(() => graphFromStore(schema, inOrder(store))).toThrow('Node "user-1": state "odd" is not one');
+    const graph = graphFromStore(schema, inOrder(store));
+    expect(() => graph.get(Node, "user-1")).toThrow('Node "user-1": state "odd" is not one');
+    expect(graph.get(ServiceInstance, "web/1")).toEqual({ name: "web" });
   });
 
   it("notices a lost reverse edge and an edge without its vertex", () => {

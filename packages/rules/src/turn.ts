@@ -25,6 +25,8 @@ export interface Turn {
   readonly settled: readonly string[];
   /** Net, in an order in which they can be applied. */
   readonly graphChanges: readonly GraphChange[];
+  /** With these changes made: what it will be once they are decided. */
+  readonly graph: Graph;
   readonly entryWrites: readonly EntryWrite[];
   /** In order of making. */
   readonly commands: readonly Command[];
@@ -147,6 +149,7 @@ export class TurnDraft {
       consumed: this.#consumed,
       settled: this.#settled,
       graphChanges: this.#changes.length > 1 ? this.#base.combine(this.#changes) : (this.#changes[0] ?? []),
+      graph: this.#graph,
       entryWrites: [...this.#writes].map(([key, { value }]) => ({ key, value })),
       commands: this.#commands,
       decisions: this.#decisions,

@@ -1,11 +1,11 @@
 import type { Checkpoint, KeyChange, NodeCommand } from "@halon/proto";
-import { changesToStore, encodeChange } from "@halon/resource-graph";
+import { changesToStore, encodeChange, type GraphChange } from "@halon/resource-graph";
 import type { Limits, Turn } from "@halon/rules";
 import { encodeOutboxEntry, outboxKey } from "./outbox.ts";
 
 /**
- * What the engine may bring about, so that each turn fits into one command of the log (256 KiB). The largest things there
- * are: a cluster specification of 100 KiB, which takes 4/3 of that among the rule instances; a step, 112 KiB; the removal
+ * What the engine may bring about, so that each turn fits into one command of the log (480 KiB). The largest things there
+ * are: a cluster specification of 100 KiB, which takes 4/3 of that among the rule instances; a step, 360 KiB; the removal
  * of a journal, 1 500 entries. A turn begins nothing more at 24 KiB, and ends with one of these at most, or with the last
  * and the first together.
  */
@@ -14,7 +14,7 @@ export const ENGINE_LIMITS: Partial<Limits> = {
   turnBytesMax: 24 * 1024,
   turnCommandsMax: 256,
   turnDecisionsMax: 256,
-  stepBytesMax: 112 * 1024,
+  stepBytesMax: 360 * 1024,
   journalEntriesMax: 1_500,
 };
 
@@ -27,12 +27,17 @@ export const emptyCheckpoint = (epoch: number, number: number): Checkpoint => ({
   decisions: [],
 });
 
+const change = (key: string, value: Uint8Array | undefined): KeyChange =>
+  value === undefined ? { key } : { key, value };
+
+/** Changes of the graph as they are stored. */
+export const graphWrites = (changes: readonly GraphChange[]): readonly KeyChange[] =>
+  changesToStore(changes.map(encodeChange)).map(({ key, value }) => change(`g/${key}`, value));
+
 /** A turn as what is decided. `commands`: those of the turn, as they go into the outbox. */
 export function checkpointOf(epoch: number, number: number, turn: Turn, commands: readonly NodeCommand[]): Checkpoint {
-  const change = (key: string, value: Uint8Array | undefined): KeyChange =>
-    value === undefined ? { key } : { key, value };
   const changes = [
-    ...changesToStore(turn.graphChanges.map(encodeChange)).map(({ key, value }) => change(`g/${key}`, value)),
+    ...graphWrites(turn.graphChanges),
     ...turn.entryWrites.map(({ key, value }) => change(`i/${key}`, value)),
     ...turn.settled.map((id) => change(outboxKey(id), undefined)),
     ...commands.map((command) => change(outboxKey(command.id), encodeOutboxEntry(command))),

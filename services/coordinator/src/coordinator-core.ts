@@ -9,11 +9,12 @@ import {
   type QueuedEvent,
 } from "@halon/proto";
 import { COMMAND_BYTES_MAX } from "@halon/replicated-log";
-import { Graph, graphFromStore } from "@halon/resource-graph";
+import { Graph, GraphError } from "@halon/resource-graph";
 import { type Answer, Engine, type Rule, type Turn } from "@halon/rules";
 import { assert } from "@halon/runtime";
 import { checkpointOf, ENGINE_LIMITS, emptyCheckpoint, subjectOf } from "./checkpoint.ts";
 import { specsOn } from "./instances.ts";
+import { type Migrated, migrated } from "./migrating.ts";
 import { decodeOutboxEntry, Outbox } from "./outbox.ts";
 import { Node, schema } from "./schema.ts";
 
@@ -32,11 +33,11 @@ const TIMER_GRAIN_MS = 5;
 /** Answers given to the rules that wait for room in a turn. The rest of the engine's inbox is for events. */
 const ANSWERS_MAX = 2_048;
 
-/** The replicated state as this coordinator found it, by parts, keys without their prefix. */
+/** The replicated state as this coordinator found it, by parts; keys without their prefix. */
 export interface Loaded {
   readonly checkpoint: number;
   readonly logTimeMs: number;
-  readonly graph: readonly (readonly [string, Uint8Array])[];
+  readonly graph: Graph;
   readonly instances: readonly (readonly [string, Uint8Array])[];
   readonly outbox: readonly (readonly [string, Uint8Array])[];
 }
@@ -88,6 +89,8 @@ export class CoordinatorCore {
   /** As decided: what nodes are told must not be ahead of it. */
   #graph = Graph.empty(schema);
   #number = 0;
+  /** To be decided before anything that the rules say. */
+  #migration: Migrated["parts"] = [];
   #inFlight: InFlight | undefined;
   #askedAtMs = 0;
   /** Invariant: counted from when the newest decided checkpoint was asked for. */
@@ -137,10 +140,17 @@ export class CoordinatorCore {
   }
 
   #onLoaded(state: Loaded, random: number, nowMs: number, out: CoordinatorOutput[]): void {
-    const { rules, vars } = this.#config;
+    const { rules, vars, epoch } = this.#config;
     this.#number = state.checkpoint;
     this.#logTimeMs = state.logTimeMs;
-    this.#graph = graphFromStore(schema, state.graph);
+    try {
+      const { graph, parts } = migrated(state.graph, epoch);
+      this.#graph = graph;
+      this.#migration = parts;
+    } catch (error) {
+      if (!(error instanceof GraphError)) throw error;
+      return this.#stop(`the graph cannot be migrated: ${error.message}`, out);
+    }
     const { logTimeMs, instances: entries } = state;
     const limits = ENGINE_LIMITS;
     this.#engine = new Engine({ rules, graph: this.#graph, entries, vars, limits, logTimeMs, random });
@@ -183,13 +193,13 @@ export class CoordinatorCore {
 
   /** The turn is part of the replicated state now. */
   #apply({ checkpoint, turn, commands }: InFlight, nowMs: number, out: CoordinatorOutput[]): void {
+    for (const { text, rule, instance, facts } of checkpoint.decisions)
+      out.push({ kind: "notice", text, facts: { rule, instance, facts } });
     if (turn === undefined) return;
-    this.#graph = this.#graph.apply(turn.graphChanges);
+    this.#graph = turn.graph;
     for (const id of turn.settled) this.#outbox.remove(id);
     for (const command of commands)
       for (const id of this.#outbox.add(command, nowMs)) this.#fail(id, `superseded by ${command.id}`);
-    for (const { text, rule, instance, facts } of checkpoint.decisions)
-      out.push({ kind: "notice", text, facts: { rule, instance, facts } });
     for (const { type, eventId, why } of turn.refused)
       out.push({ kind: "notice", text: "event refused", facts: { type, eventId, why } });
     if (turn.consumed.length > 0) out.push({ kind: "settled", count: turn.consumed.length });
@@ -222,6 +232,7 @@ export class CoordinatorCore {
     const engine = this.#engine as Engine;
     const isUp = (node: string): boolean => this.#graph.get(Node, Node.id(node))?.state === "up";
     for (const id of this.#outbox.undeliverable(isUp)) this.#fail(id, "the node is down");
+    if (this.#inFlight === undefined && this.#migration.length > 0) this.#migrate(nowMs, out);
     if (this.#inFlight === undefined && (engine.hasWork || isRenewal)) this.#propose(engine.take(), nowMs, out);
     if (this.#isStopped) return;
     const batches = this.#outbox.takeDue(nowMs, (command) => this.#finish(command, epoch));
@@ -231,6 +242,14 @@ export class CoordinatorCore {
     const wantedMs = engine.nextTimerMs ?? Number.POSITIVE_INFINITY;
     const timerAtMs = nowMs + Math.max(TIMER_GRAIN_MS, wantedMs - this.#logTimeMs + TIMER_GRAIN_MS);
     out.push({ kind: "timer", name: "renew", atMs: Math.min(this.#askedAtMs + renewMs, timerAtMs) });
+  }
+
+  #migrate(nowMs: number, out: CoordinatorOutput[]): void {
+    const [part, ...rest] = this.#migration;
+    if (part === undefined) return;
+    this.#migration = rest;
+    const checkpoint = { ...emptyCheckpoint(this.#config.epoch, ++this.#number), ...part };
+    this.#send({ checkpoint, turn: undefined, commands: [] }, "the migration of the graph", nowMs, out);
   }
 
   /** The command as it is sent: with this epoch, and a welcome with all that shall run on the node by now. */
@@ -249,12 +268,18 @@ export class CoordinatorCore {
     const number = ++this.#number;
     const checkpoint =
       turn === undefined ? emptyCheckpoint(epoch, number) : checkpointOf(epoch, number, turn, commands);
+    const about = turn === undefined ? "the claim" : `a step of ${subjectOf(turn)}`;
+    this.#send({ checkpoint, turn, commands }, about, nowMs, out);
+  }
+
+  #send(next: InFlight, about: string, nowMs: number, out: CoordinatorOutput[]): void {
+    const { checkpoint } = next;
     const command = encodeStateCommand({ kind: "checkpoint", value: checkpoint });
-    if (turn !== undefined && command.length > COMMAND_BYTES_MAX) {
+    if (command.length > COMMAND_BYTES_MAX) {
       const size = `${command.length} bytes, and ${COMMAND_BYTES_MAX} are allowed`;
-      return this.#stop(`checkpoint ${number} has ${size}: a step of ${subjectOf(turn)} brings about too much`, out);
+      return this.#stop(`checkpoint ${checkpoint.number} has ${size}: ${about} brings about too much`, out);
     }
-    this.#inFlight = { checkpoint, turn, commands };
+    this.#inFlight = next;
     this.#askedAtMs = nowMs;
     out.push({ kind: "checkpoint", checkpoint, command });
   }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { InstanceSpec, NodeAction } from "@halon/proto";
 import { encodeValue, type GraphDraft, type GraphView, type Id } from "@halon/resource-graph";
 import type { Budget } from "./budget.ts";
-import { Placer, specBytes } from "./placement.ts";
+import { type Placement, Placer, specBytes } from "./placement.ts";
 import {
   awaits,
   Cluster,
@@ -117,7 +117,7 @@ export function placeWaiting(draft: GraphDraft, logTimeMs: number, budget: Budge
       removeInstance(draft, id);
       continue;
     }
-    const placement = placer.place(id);
+    const placement = waitsFor(draft, id) ?? placer.place(id);
     if (placement.kind === "none") {
       if (value.reason === placement.reason) continue;
       budget.spend(0);
@@ -130,6 +130,18 @@ export function placeWaiting(draft: GraphDraft, logTimeMs: number, budget: Budge
     orders.push(startOrder(draft, id, budget));
   }
   return orders;
+}
+
+/** Why the instance is not to be started yet, if its service comes after others. One that is wanted no more is not waited for. */
+function waitsFor(graph: GraphView, id: Id<"Instance">): (Placement & { readonly kind: "none" }) | undefined {
+  const service = graph.inOne(hasInstance, id);
+  const { after = [] } = (service && graph.get(Service, service)) ?? {};
+  const missing = after.find((name) => {
+    const other = Service.id(name);
+    const isWanted = (graph.get(Service, other)?.instances ?? 0) > 0;
+    return isWanted && !graph.out(hasInstance, other).some((each) => graph.get(Instance, each)?.state === "running");
+  });
+  return missing === undefined ? undefined : { kind: "none", reason: `waits for ${missing}, which does not run yet` };
 }
 
 function nextGeneration(draft: GraphDraft): number {

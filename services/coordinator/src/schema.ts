@@ -58,6 +58,8 @@ const service = z.object({
   instances: count,
   restartsMax: count,
   restartWindowMs: count,
+  /** Services, by id, of each of which an instance must run before one of this is started. */
+  after: z.array(token).optional(),
   on: z.array(z.enum(["station", "satellite", "user"])),
 });
 

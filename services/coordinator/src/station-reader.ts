@@ -2,6 +2,7 @@ import type { EqTracker } from "@halon/eq-tracker";
 import { type Page, type Post, type QueryBody, type QueryReply, subjectsOf } from "@halon/proto";
 import type { Clock } from "@halon/runtime";
 import type { Loaded } from "./coordinator-core.ts";
+import { GRAPH_RANGE, GraphReading } from "./graph-reader.ts";
 
 export interface StationReaderPorts {
   readonly clock: Clock;
@@ -80,11 +81,17 @@ export class StationReader {
       // Who began it may still have a checkpoint under way.
       if (checkpoint > 0) return done({ kind: "refused", why: `another coordinator has begun epoch ${epoch}` });
       const { applied, logTimeMs } = reply;
-      this.#part(applied, "g", [], (graph) =>
+      const reading = new GraphReading(this.#ports.clock);
+      this.#graph(applied, GRAPH_RANGE.from, reading, (isRead) =>
         this.#part(applied, "i", [], (instances) =>
           this.#part(applied, "o", [], (outbox) => {
-            if (graph === undefined || instances === undefined || outbox === undefined) again();
-            else done({ kind: "loaded", applied, state: { checkpoint, logTimeMs, graph, instances, outbox } });
+            if (!isRead || instances === undefined || outbox === undefined) return again();
+            reading.finish((outcome) => {
+              if (this.#isStopped) return;
+              if (outcome.kind === "unreadable") return done({ kind: "refused", why: `the graph: ${outcome.why}` });
+              const { graph } = outcome;
+              done({ kind: "loaded", applied, state: { checkpoint, logTimeMs, graph, instances, outbox } });
+            });
           }),
         ),
       );
@@ -94,6 +101,24 @@ export class StationReader {
   #later(then: () => void): void {
     const { clock } = this.#ports;
     clock.at(clock.nowMs() + RETRY_MS, () => this.#isStopped || then());
+  }
+
+  /** The graph from a key on, page by page. False when a page was not to be had: what was read is of no use then. */
+  #graph(minApplied: number, from: string, reading: GraphReading, done: (isRead: boolean) => void): void {
+    const body = { kind: "page", value: { from, to: GRAPH_RANGE.to, limit: 0, packed: true } } as const;
+    this.ask(minApplied, body, 0, (reply) => {
+      if (reply?.body?.kind !== "page") return done(false);
+      const page = reply.body.value;
+      const next = page.next || `${page.entries.at(-1)?.key}\u0020`;
+      // Asked for before this one is worked on, and that in a turn of its own, as the question leaves with the end of this one.
+      if (page.more) this.#graph(minApplied, next, reading, done);
+      const { clock } = this.#ports;
+      clock.at(clock.nowMs(), () => {
+        if (this.#isStopped) return;
+        reading.add(page);
+        if (!page.more) done(true);
+      });
+    });
   }
 
   /** All entries under `prefix/`, page by page, keys without the prefix; `undefined` when a page was not to be had. */

@@ -210,7 +210,7 @@ describe("checkpoints", () => {
       on: Any,
       key: () => "k",
       *run(ctx) {
-        for (let at = 0; at < 1_400; at++) yield* ctx.decide("x", { text: "y".repeat(8) });
+        for (let at = 0; at < 1_400; at++) yield* ctx.decide("x", { text: "y".repeat(160) });
       },
     });
     // What it leaves behind is small until it is removed: a key of 400 characters for each operation.
@@ -219,7 +219,7 @@ describe("checkpoints", () => {
       on: Any,
       key: () => "k".repeat(400),
       *run(ctx) {
-        for (let round = 0; round < 6; round++) {
+        for (let round = 0; round < 9; round++) {
           for (let at = 0; at < 150; at++) yield* ctx.now();
           yield* ctx.after(1);
         }
@@ -227,7 +227,7 @@ describe("checkpoints", () => {
     });
     for (const [each, status, reason] of [
       [flood, ["flood/k"], undefined],
-      [trail, [], /^checkpoint \d+ has \d+ bytes, and 262144 are allowed: a step of trail brings about too much$/],
+      [trail, [], /^checkpoint \d+ has \d+ bytes, and 491520 are allowed: a step of trail brings about too much$/],
     ] as const) {
       const twin = new Twin();
       const reign = new Reign(twin, 0, { rules: [each] });

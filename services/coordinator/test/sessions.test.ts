@@ -213,4 +213,27 @@ describe("instances", () => {
       { numRuns: 60 },
     );
   });
+
+  it("start in the order that is declared: none before one runs of each service that its own comes after", () => {
+    const service = { command: ["x"], cwd: "", exclusive: false, instances: 1, restartsMax: 3, restartWindowMs: 1 };
+    let graph = graphWith({ u0: nodeValue("u0", ["m"]) }).change((draft) => {
+      for (const [name, after] of [
+        ["web", ["db", "gone"]],
+        ["db", []],
+      ] as const) {
+        draft.insert(Service, name, { ...service, after: [...after], on: ["user"] });
+        draft.connect(hasService, THE_CLUSTER, Service.id(name));
+        wantInstance(draft, Service.id(name), 0, {});
+      }
+    }).graph;
+    const place = (): readonly string[] => {
+      const placed = graph.change((draft) => placeWaiting(draft, 0, new Budget()));
+      graph = placed.graph;
+      return placed.result.map(({ instance }) => instance);
+    };
+    expect([place(), place()]).toEqual([["db/0"], []]);
+    expect(graph.get(Instance, "web/0")?.reason).toBe("waits for db, which does not run yet");
+    graph = graph.change((draft) => draft.update(Instance, "db/0", { state: "running" })).graph;
+    expect(place()).toEqual(["web/0"]);
+  });
 });

@@ -7,6 +7,7 @@ import {
   type NodeCommand,
   type QueuedEvent,
 } from "@halon/proto";
+import { graphFromStore, type Schema } from "@halon/resource-graph";
 import {
   type CoordinatorConfig,
   CoordinatorCore,
@@ -15,6 +16,7 @@ import {
   type Loaded,
   RULES,
 } from "../src/index.ts";
+import { schema } from "../src/schema.ts";
 
 /** A station, in the plainest way: what it does with grants and checkpoints is all that the coordinator relies on. */
 export class Twin {
@@ -23,6 +25,8 @@ export class Twin {
   events: QueuedEvent[] = [];
   lease: Lease = { epoch: 0, holder: "", checkpoint: 0 };
   logTimeMs = 1_000;
+  /** Of the coordinators that come. */
+  schema: Schema = schema;
   #position = 0;
 
   grant(): number {
@@ -60,7 +64,11 @@ export class Twin {
 
   get loaded(): Loaded {
     const { checkpoint } = this.lease;
-    const parts = { graph: this.under("g"), instances: this.under("i"), outbox: this.under("o") };
+    const parts = {
+      graph: graphFromStore(this.schema, this.under("g")),
+      instances: this.under("i"),
+      outbox: this.under("o"),
+    };
     return { checkpoint, logTimeMs: this.logTimeMs, ...parts };
   }
 }

@@ -3,7 +3,7 @@ import { createMembership, MembershipError } from "@halon/consensus";
 import { inspectJournal } from "@halon/journal-file";
 import { JournalError } from "@halon/runtime";
 import { type CommandContext, EXIT_CODE_MISTAKE } from "@halon/service-kit";
-import { checkStore } from "./check-store.ts";
+import { checkStore, soundText } from "./check-store.ts";
 import type { StationConfig } from "./config.ts";
 import { found, JOURNAL_DIR, mintIncarnation, renew } from "./founding.ts";
 import { foundingIdentity, type Identity, IdentityError, memberOf, readIdentity } from "./identity.ts";
@@ -81,6 +81,6 @@ export async function checkStoreCommand({ config, print }: CommandContext<Statio
     throw error;
   }
   if ("damage" in checked) return refuse(checked.damage, EXIT_CODE_FAILURE);
-  print(`sound: ${checked.entries} entries`);
+  print(soundText(checked));
   return 0;
 }

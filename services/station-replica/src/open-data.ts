@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type FileJournal, openJournalFile } from "@halon/journal-file";
 import { JournalError, type Store, StoreError } from "@halon/runtime";
 import { openStoreLmdb } from "@halon/store-lmdb";
+import type { CheckedApart } from "./check-store.ts";
 import { JOURNAL_DIR, STORE_DIR } from "./founding.ts";
 import { type Expected, formatIdentity, type Identity, IdentityError, memberOf, readIdentity } from "./identity.ts";
 
@@ -12,6 +13,8 @@ export type Data =
       readonly identity: Identity;
       readonly journal: FileJournal;
       readonly store: Store;
+      /** What all entries of the applied state come to, where somebody has looked. */
+      readonly storeDigest: string | undefined;
       /** Why the applied state was thrown away: it is rebuilt from the journal. */
       readonly rebuilt: string | undefined;
     }
@@ -20,8 +23,8 @@ export type Data =
   /** Somebody else's directory, or a copy, which a person has to sort out. */
   | { readonly kind: "foreign"; readonly why: string };
 
-/** Says what is wrong with the applied state in the data directory, or nothing. */
-export type CheckStore = (dir: string, identity: Identity) => Promise<string | undefined>;
+/** Says what is wrong with the applied state in the data directory, or what all of it comes to. */
+export type CheckStore = (dir: string, identity: Identity) => Promise<CheckedApart>;
 
 /**
  * Opens a station's data directory. What restarting can cure (a disk that fails, a directory still in use) is thrown, as
@@ -65,18 +68,19 @@ async function openStore(
   dir: string,
   identity: Identity,
   check: CheckStore,
-): Promise<{ readonly store: Store; readonly rebuilt: string | undefined }> {
+): Promise<Pick<Data & { readonly kind: "opened" }, "store" | "rebuilt" | "storeDigest">> {
   const path = join(dir, STORE_DIR);
   const open = (): Promise<Store> => openStoreLmdb({ dir: path, identity: formatIdentity(identity) });
-  let rebuilt = await check(dir, identity);
+  const { damage, digest: storeDigest } = await check(dir, identity);
+  let rebuilt = damage;
   if (rebuilt === undefined) {
     try {
-      return { store: await open(), rebuilt };
+      return { store: await open(), rebuilt, storeDigest };
     } catch (error) {
       if (!(error instanceof StoreError) || !["damaged", "version"].includes(error.code)) throw error;
       rebuilt = error.message;
     }
   }
   rmSync(path, { recursive: true, force: true });
-  return { store: await open(), rebuilt };
+  return { store: await open(), rebuilt, storeDigest: undefined };
 }

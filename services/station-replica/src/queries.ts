@@ -1,5 +1,14 @@
 import { eventsAfter, queuedCount } from "@halon/event-queue";
-import type { Page, PageEntry, Query, QueryBody, QueryReplyBody, StationStatus } from "@halon/proto";
+import {
+  EntryPacker,
+  type Page,
+  type PageEntry,
+  type PageQuery,
+  type Query,
+  type QueryBody,
+  type QueryReplyBody,
+  type StationStatus,
+} from "@halon/proto";
 import type { LogMember } from "@halon/replicator";
 import type { Cancel, Clock, Store } from "@halon/runtime";
 import { readLease } from "./coordinator-state.ts";
@@ -11,6 +20,9 @@ export const WAIT_MS_MAX = 5_000;
 const PAGE_ENTRIES_MAX = 2_048;
 /** Entries read from the store at a time. */
 const PIECE_ENTRIES = 64;
+/** The same where entries are small. */
+const PIECE_SMALL_ENTRIES = 256;
+const PACKED_ENTRIES_MAX = 8_192;
 const PAGE_BYTES_MAX = 512 * 1024;
 const EVENTS_MAX = 1_024;
 
@@ -111,7 +123,9 @@ export class Queries {
   }
 }
 
-function pageOf(store: Store, { from, to, limit }: { from: string; to: string; limit: number }): Page {
+function pageOf(store: Store, query: PageQuery): Page {
+  if (query.packed === true) return packedPageOf(store, query);
+  const { from, to, limit } = query;
   const wanted = Math.max(1, Math.min(limit || PAGE_ENTRIES_MAX, PAGE_ENTRIES_MAX));
   const entries: PageEntry[] = [];
   let bytes = 0;
@@ -120,10 +134,32 @@ function pageOf(store: Store, { from, to, limit }: { from: string; to: string; l
     const piece = store.range({ from: next, to, limit: PIECE_ENTRIES });
     for (const [key, value] of piece) {
       bytes += key.length + value.byteLength;
-      if (entries.length === wanted || (entries.length > 0 && bytes > PAGE_BYTES_MAX)) return { entries, more: true };
+      if (entries.length === wanted || (entries.length > 0 && bytes > PAGE_BYTES_MAX))
+        return { entries, more: true, next: key };
       entries.push({ key, value });
     }
     if (piece.length < PIECE_ENTRIES) return { entries, more: false };
     next = `${entries.at(-1)?.key} `;
+  }
+}
+
+function packedPageOf(store: Store, { from, to, limit }: PageQuery): Page {
+  const wanted = Math.max(1, Math.min(limit || PACKED_ENTRIES_MAX, PACKED_ENTRIES_MAX));
+  const packer = new EntryPacker();
+  let count = 0;
+  for (let next = from, pieceMax = PIECE_ENTRIES; ; ) {
+    const piece = store.range({ from: next, to, limit: pieceMax });
+    for (const [key, value] of piece) {
+      if (count === wanted || (count > 0 && packer.bytesCount + key.length + value.byteLength > PAGE_BYTES_MAX))
+        return { entries: [], more: true, packed: packer.finish(), next: key };
+      packer.add(key, value);
+      count++;
+    }
+    const last = piece.at(-1);
+    if (last === undefined || piece.length < pieceMax) return { entries: [], more: false, packed: packer.finish() };
+    next = `${last[0]} `;
+    // Where entries have been small so far, more of them are read at a time.
+    const fitting = ((PAGE_BYTES_MAX - packer.bytesCount) * count) / packer.bytesCount;
+    pieceMax = Math.max(PIECE_ENTRIES, Math.min(PIECE_SMALL_ENTRIES, Math.ceil(fitting)));
   }
 }

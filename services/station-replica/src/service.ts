@@ -41,6 +41,8 @@ export interface StationPorts {
 export interface StationOptions {
   /** Whether it may take the place of an earlier incarnation of itself without being told to. */
   readonly isRejoining?: boolean;
+  /** What all entries of the applied state come to, where somebody has looked since it was last used. */
+  readonly storeDigest?: string | undefined;
 }
 
 const STATION_TICK_MS = 1_000;
@@ -69,7 +71,7 @@ export class Station {
   #isKnownMember: boolean;
   #cancelTick: Cancel = () => undefined;
 
-  constructor(identity: Identity, ports: StationPorts, { isRejoining = true }: StationOptions) {
+  constructor(identity: Identity, ports: StationPorts, { isRejoining = true, storeDigest }: StationOptions) {
     const { clock, random, post, store } = ports;
     this.#identity = identity;
     this.#ports = ports;
@@ -87,7 +89,7 @@ export class Station {
         }),
       onEpoch: ({ epoch, holder }) => this.#notice("epoch", { epoch, holder }),
     });
-    this.#member = this.#createMember();
+    this.#member = this.#createMember(storeDigest);
     this.#queries = new Queries({ clock, store, member: this.#member, status: () => this.#stationStatus() });
     this.#enlistment = new Enlistment(this.#self, {
       clock,
@@ -175,7 +177,7 @@ export class Station {
     this.#member.stop();
   }
 
-  #createMember(): LogMember {
+  #createMember(storeDigest: string | undefined): LogMember {
     const { clock, random, post, journal, store } = this.#ports;
     const { clusterId, stage, members } = this.#identity;
     const isFounding = stage === "founding" && members !== undefined;
@@ -185,6 +187,7 @@ export class Station {
         consensus: new Paxos({ group: clusterId, self: this.#self }),
         machine: new StationState(() => this.#leases.changed()),
         ...(isFounding && { founding: createMembership(members) }),
+        ...(storeDigest !== undefined && { storeDigest }),
         onLeader: (leader) => this.#onLeader(leader),
         onApplied: () => {
           this.#queries.onApplied();

@@ -34,14 +34,14 @@ const MEANINGS: Partial<Readonly<Record<StationNotice, string>>> = {
 /** Runs the station on its opened directory, for as long as the process lasts. */
 export async function takePart(context: Context, data: Opened): Promise<void> {
   const { config, log, post, clock, random, onStop, onHealth } = context;
-  const { identity, journal, store, rebuilt } = data;
+  const { identity, journal, store, storeDigest, rebuilt } = data;
   watchDisks(context, data);
   for (const repair of journal.repairs) log.warn(repair, `${repair.file}: an incomplete last record was cut off`);
   if (rebuilt !== undefined) log.warn(`the applied state is rebuilt: ${rebuilt}`);
   const onNotice = (notice: StationNotice, facts: Readonly<Record<string, unknown>>): void => write(log, notice, facts);
   const onMember = (): void => writeIdentity(config.stateDir, asMember(identity));
   const ports = { clock, random, post, journal, store, onNotice, onMember };
-  const station = createStation(identity, ports, { isRejoining: config.rejoin === "on" });
+  const station = createStation(identity, ports, { isRejoining: config.rejoin === "on", storeDigest });
   onStop("the station", () => station.stop());
   const trim = (why: string): void => {
     log.error(`the disk is full, or nearly so (${why}): what is not needed is given back now. Make room on it`);

@@ -53,7 +53,7 @@ async function refusalOf(act: () => unknown): Promise<string> {
 }
 
 async function open(expected: Expected = EXPECTED, damage?: string): Promise<Data> {
-  const data = await openData(dir, expected, () => Promise.resolve(damage));
+  const data = await openData(dir, expected, () => Promise.resolve(damage === undefined ? {} : { damage }));
   if (data.kind === "opened") {
     await data.store.close();
     await data.journal.close();
@@ -146,7 +146,7 @@ describe("L15 a copied directory", () => {
   it("is refused, wherever the copy is", async () => {
     await found(dir, IDENTITY);
     cpSync(dir, join(base, "copy"), { recursive: true });
-    const copied = await openData(join(base, "copy"), EXPECTED, () => Promise.resolve(undefined));
+    const copied = await openData(join(base, "copy"), EXPECTED, () => Promise.resolve({}));
     expect(copied).toMatchObject({
       kind: "foreign",
       why: expect.stringMatching(/is a copy of the directory of a.0, or/),
@@ -226,7 +226,7 @@ describe("the applied state", () => {
   it("is thrown away and made anew when it is found damaged", async () => {
     await found(dir, IDENTITY);
     await open();
-    expect(await checkStore(dir, IDENTITY)).toEqual({ entries: 0 });
+    expect(await checkStore(dir, IDENTITY)).toEqual({ entries: 0, digest: "0000000000000000" });
     expect(await open(EXPECTED, "it is no good")).toMatchObject({ kind: "opened", rebuilt: "it is no good" });
     writeFileSync(join(dir, "store", "data.mdb"), "this is something else, and long enough to be looked at");
     expect(await checkStore(dir, IDENTITY)).toMatchObject({ damage: expect.stringMatching(/not an LMDB file/) });

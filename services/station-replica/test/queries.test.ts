@@ -1,5 +1,5 @@
 import { enqueue } from "@halon/event-queue";
-import type { QueryBody, QueryReply } from "@halon/proto";
+import { eachPacked, type QueryBody, type QueryReply } from "@halon/proto";
 import { Transaction } from "@halon/replicated-log";
 import { VirtualClock } from "@halon/runtime";
 import { MemoryStoreDisk, openStoreMemory } from "@halon/store-memory";
@@ -119,26 +119,33 @@ describe("queries", () => {
     expect(asked.replies.length).toBe(1);
   });
 
-  it("for pages give each entry once, in order, in pages of limited count and size", () => {
-    const asked = new Asked();
-    const keys = Array.from({ length: 300 }, (_, at) => `g/${String(at).padStart(4, "0")}`);
-    asked.store.write(keys.map((key, at) => ({ kind: "put", key, value: new Uint8Array(at < 150 ? 10 : 20_000) })));
-    const found: string[] = [];
-    const sizes: number[] = [];
-    for (let from = "g/"; ; ) {
-      asked.ask({ kind: "page", value: { from, to: "g0", limit: 100 } });
-      const page = asked.last;
-      if (page?.kind !== "page") throw new Error("no page");
-      found.push(...page.value.entries.map(({ key }) => key));
-      sizes.push(page.value.entries.length);
-      if (!page.value.more) break;
-      from = `${found.at(-1)} `;
-    }
-    expect(found).toEqual(keys);
-    expect(Math.max(...sizes)).toBe(100);
-    // 20 000 bytes each: 512 KiB are reached before 100 entries are.
-    expect(sizes.slice(2).every((size) => size < 30)).toBe(true);
-  });
+  it.each([false, true])(
+    "for pages give each entry once, in order, in pages of limited count and size; packed: %s",
+    (packed) => {
+      const asked = new Asked();
+      const keys = Array.from({ length: 300 }, (_, at) => `g/${String(at).padStart(4, "0")}`);
+      asked.store.write(keys.map((key, at) => ({ kind: "put", key, value: new Uint8Array(at < 150 ? 10 : 20_000) })));
+      const found: string[] = [];
+      const sizes: number[] = [];
+      for (let from = "g/"; ; ) {
+        asked.ask({ kind: "page", value: { from, to: "g0", limit: 100, packed } });
+        const page = asked.last;
+        if (page?.kind !== "page") throw new Error("no page");
+        const before = found.length;
+        found.push(...page.value.entries.map(({ key }) => key));
+        eachPacked(page.value.packed ?? new Uint8Array(), (bytes, keyFrom, keyTo) =>
+          found.push(bytes.toString("latin1", keyFrom, keyTo)),
+        );
+        sizes.push(found.length - before);
+        if (!page.value.more) break;
+        from = page.value.next ?? "";
+      }
+      expect(found).toEqual(keys);
+      expect(Math.max(...sizes)).toBe(100);
+      // 20 000 bytes each: 512 KiB are reached before 100 entries are.
+      expect(sizes.slice(2).every((size) => size < 30)).toBe(true);
+    },
+  );
 
   it("for a page with a value above the size of a page give that value alone", () => {
     const asked = new Asked();

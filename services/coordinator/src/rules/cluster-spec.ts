@@ -168,13 +168,14 @@ function want(draft: GraphDraft, spec: ServiceSpec, spent: Spent, at: Cursor | u
 function putService(draft: GraphDraft, spec: ServiceSpec, budget: Budget): boolean {
   if (!draft.has(Cluster, THE_CLUSTER)) draft.insert(Cluster, THE_CLUSTER, { generationLast: 0 });
   const id = Service.id(spec.name);
-  const { command, cwd, exclusive, instances, restartsMax, restartWindowMs, on } = spec;
+  const { command, cwd, exclusive, instances, restartsMax, restartWindowMs, after, on } = spec;
   const before = draft.get(Service, id);
   const run = { command: [...command], cwd, exclusive, restartsMax, restartWindowMs };
-  draft.put(Service, id, { ...before, ...run, instances, on: [...on] });
+  draft.put(Service, id, { ...before, ...run, instances, after: [...after], on: [...on] });
   draft.connect(hasService, THE_CLUSTER, id);
   const isOther = before !== undefined && JSON.stringify(runOf(before)) !== JSON.stringify(run);
-  if (isOther || before?.instances !== instances) budget.spend(specBytes(spec, {}));
+  const isReordered = JSON.stringify(before?.after ?? []) !== JSON.stringify(after);
+  if (isOther || isReordered || before?.instances !== instances) budget.spend(specBytes(spec, {}));
   return isOther;
 }
 
