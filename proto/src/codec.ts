@@ -131,11 +131,11 @@ export const decodeEventPayload = (bytes: Uint8Array): EventPayload =>
   decodeVariant(wire.EventPayload, "event payload", bytes) as EventPayload;
 
 export const encodeRecordAs = (
-  type: "QueuedEvent" | "Lease" | "Decision" | "NodeCommand",
+  type: "StoredGroup" | "Lease" | "Decision" | "NodeCommand",
   record: object,
 ): Uint8Array => encodeAs(wire[type], record);
 /** Throws {@link ProtoError}. */
 export const decodeRecordAs = (
-  type: "QueuedEvent" | "Lease" | "Decision" | "NodeCommand",
+  type: "StoredGroup" | "Lease" | "Decision" | "NodeCommand",
   bytes: Uint8Array,
 ): unknown => decodeAs(wire[type] as unknown as MessageType, type, bytes);

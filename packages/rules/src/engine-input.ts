@@ -23,6 +23,8 @@ export interface EngineOptions {
 /** `logTimeMs`: log time moves on to there with the event. */
 export interface EventInput extends QueuedEvent {
   readonly logTimeMs: number;
+  /** Positions ascend within a lane. Without it there is one. */
+  readonly lane?: number;
 }
 
 /** What came back for a command. */

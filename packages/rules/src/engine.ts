@@ -49,7 +49,8 @@ export class Engine {
   #resumed: Delivery | undefined;
   /** Whether the store has an entry of a round that is not at its end. */
   #isRoundStored: boolean;
-  #lastPosition = -1;
+  /** By lane. */
+  readonly #lastPositions = new Map<number, number>();
   /** Found at the start; parked as far as a turn has room. */
   readonly #faults: { readonly instance: Instance; readonly fault: Fault }[];
 
@@ -88,19 +89,30 @@ export class Engine {
     return this.#schedule.nextTimerMs;
   }
 
+  /** Whether an event would be begun with at once. */
+  get isIdle(): boolean {
+    return this.#inbox.length === 0 && !this.#turn.isFull;
+  }
+
+  /** Position of the event that an earlier engine has given to some of those that want it: it is wanted before any other. */
+  get resumedPosition(): number | undefined {
+    return this.#resumed?.position;
+  }
+
   /** Inputs that wait for room. */
   get inboxLength(): number {
     return this.#inbox.length;
   }
 
   /**
-   * Takes an event. Positions ascend; one that does not is taken for a repetition and let pass. False when the inbox is
+   * Takes an event. Positions ascend within a lane; one that does not is taken for a repetition and let pass. False when the inbox is
    * full: give it again after the next `take`.
    */
-  onEvent({ logTimeMs, ...event }: EventInput): boolean {
-    if (event.position <= this.#lastPosition) return true;
+  onEvent(event: EventInput): boolean {
+    const { position, logTimeMs, lane = 0 } = event;
+    if (position <= (this.#lastPositions.get(lane) ?? -1)) return true;
     if (this.#inbox.length >= this.#limits.inboxMax) return false;
-    this.#lastPosition = event.position;
+    this.#lastPositions.set(lane, position);
     this.#inbox.push({ kind: "event", event, logTimeMs });
     this.#pump();
     return true;

@@ -1,4 +1,4 @@
-import type { Checkpoint, KeyChange, NodeCommand } from "@halon/proto";
+import type { Checkpoint, KeyChange, NodeCommand, PositionRange } from "@halon/proto";
 import { changesToStore, encodeChange } from "@halon/resource-graph";
 import type { Limits, Turn } from "@halon/rules";
 import { encodeOutboxEntry, outboxKey } from "./outbox.ts";
@@ -27,8 +27,14 @@ export const emptyCheckpoint = (epoch: number, number: number): Checkpoint => ({
   decisions: [],
 });
 
-/** A turn as what is decided. `commands`: those of the turn, as they go into the outbox. */
-export function checkpointOf(epoch: number, number: number, turn: Turn, commands: readonly NodeCommand[]): Checkpoint {
+/** A turn as what is decided. `commands`: those of the turn, as they go into the outbox. `consumedRanges`: what it consumed. */
+export function checkpointOf(
+  epoch: number,
+  number: number,
+  turn: Turn,
+  commands: readonly NodeCommand[],
+  consumedRanges: readonly PositionRange[],
+): Checkpoint {
   const change = (key: string, value: Uint8Array | undefined): KeyChange =>
     value === undefined ? { key } : { key, value };
   const changes = [
@@ -46,7 +52,7 @@ export function checkpointOf(epoch: number, number: number, turn: Turn, commands
     logTimeMs: 0,
     epoch,
   }));
-  return { epoch, number, consumed: turn.consumed, changes, decisions };
+  return { epoch, number, consumed: [], changes, decisions, consumedRanges };
 }
 
 /** What the turn is about, for a complaint that it is too large. */

@@ -4,14 +4,15 @@ import {
   type CommandReply,
   decodeNodeCommand,
   encodeStateCommand,
-  formatEventId,
+  type LanePiece,
   type NodeCommand,
-  type QueuedEvent,
 } from "@halon/proto";
+import type { FeedAsk } from "@halon/event-queue";
 import { COMMAND_BYTES_MAX } from "@halon/replicated-log";
 import { Graph, graphFromStore } from "@halon/resource-graph";
 import { type Answer, Engine, type Rule, type Turn } from "@halon/rules";
 import { assert } from "@halon/runtime";
+import { Intake } from "./intake.ts";
 import { checkpointOf, ENGINE_LIMITS, emptyCheckpoint, subjectOf } from "./checkpoint.ts";
 import { specsOn } from "./instances.ts";
 import { decodeOutboxEntry, Outbox } from "./outbox.ts";
@@ -44,7 +45,8 @@ export interface Loaded {
 export type CoordinatorInput =
   /** The state, as of the grant of this epoch or later. First, and once. */
   | { readonly kind: "loaded"; readonly state: Loaded; readonly random: number }
-  | { readonly kind: "events"; readonly events: readonly QueuedEvent[] }
+  /** What an `ask` came to; `undefined` when there was no answer. */
+  | { readonly kind: "lane"; readonly ask: number; readonly pieces: readonly LanePiece[] | undefined }
   /** What the checkpoint came to; `undefined` when that is not known and never will be, and why. */
   | {
       readonly kind: "decided";
@@ -60,9 +62,9 @@ export type CoordinatorOutput =
   | { readonly kind: "checkpoint"; readonly checkpoint: Checkpoint; readonly command: Uint8Array }
   /** Send each command to its node; answer with `replies`, as many as there are. */
   | { readonly kind: "batch"; readonly batch: number; readonly commands: readonly NodeCommand[] }
-  /** That many events have been dealt with. */
-  | { readonly kind: "settled"; readonly count: number }
-  /** The lease is held: from now on events are wanted. */
+  /** Have a station tell what of a lane of the queue stands behind a position; answer with `lane`. */
+  | ({ readonly kind: "ask" } & FeedAsk)
+  /** The lease is held. */
   | { readonly kind: "acting"; readonly epoch: number }
   /** Something was decided, for people to see. */
   | { readonly kind: "notice"; readonly text: string; readonly facts: Readonly<Record<string, unknown>> }
@@ -85,6 +87,7 @@ export class CoordinatorCore {
   readonly #config: Required<CoordinatorConfig>;
   readonly #outbox = new Outbox();
   #engine: Engine | undefined;
+  #intake = new Intake(undefined);
   /** As decided: what nodes are told must not be ahead of it. */
   #graph = Graph.empty(schema);
   #number = 0;
@@ -105,7 +108,7 @@ export class CoordinatorCore {
     const inbox = this.#engine?.inboxLength ?? 0;
     const rules = [...(this.#engine?.instances() ?? [])];
     const parked = rules.filter(({ state }) => state === "parked").map(({ rule, key }) => `${rule}/${key}`);
-    const counts = { outbox: this.#outbox.size, inbox, rules: rules.length };
+    const counts = { outbox: this.#outbox.size, inbox, events: this.#intake.waiting, rules: rules.length };
     return { epoch, acting: this.#isActing, checkpoint: this.#number, ...counts, parked: parked.slice(0, 16) };
   }
 
@@ -123,8 +126,8 @@ export class CoordinatorCore {
     switch (input.kind) {
       case "loaded":
         return this.#onLoaded(input.state, input.random, nowMs, out);
-      case "events":
-        return this.#onEvents(input.events);
+      case "lane":
+        return this.#intake.onAnswer(input.ask, input.pieces, nowMs);
       case "decided":
         return this.#onDecided(input, nowMs, out);
       case "replies":
@@ -144,18 +147,10 @@ export class CoordinatorCore {
     const { logTimeMs, instances: entries } = state;
     const limits = ENGINE_LIMITS;
     this.#engine = new Engine({ rules, graph: this.#graph, entries, vars, limits, logTimeMs, random });
+    this.#intake = new Intake(this.#engine.resumedPosition);
     for (const [, bytes] of state.outbox) this.#outbox.add(decodeOutboxEntry(bytes), nowMs);
     // The grant is no lease. What the rebuilt rules have to say waits until this epoch is in force.
     this.#propose(undefined, nowMs, out);
-  }
-
-  #onEvents(events: readonly QueuedEvent[]): void {
-    for (const { position, logTimeMs, event } of events) {
-      if (event === undefined) continue;
-      const { id, type, payload } = event;
-      const isTaken = this.#engine?.onEvent({ position, id: formatEventId(id), type, payload, logTimeMs });
-      assert(isTaken === true, `event ${position} was delivered before there was room for it`);
-    }
   }
 
   #onDecided(
@@ -192,7 +187,6 @@ export class CoordinatorCore {
       out.push({ kind: "notice", text, facts: { rule, instance, facts } });
     for (const { type, eventId, why } of turn.refused)
       out.push({ kind: "notice", text: "event refused", facts: { type, eventId, why } });
-    if (turn.consumed.length > 0) out.push({ kind: "settled", count: turn.consumed.length });
   }
 
   #onReplies(batch: number, replies: readonly CommandReply[], nowMs: number, out: CoordinatorOutput[]): void {
@@ -222,8 +216,12 @@ export class CoordinatorCore {
     const engine = this.#engine as Engine;
     const isUp = (node: string): boolean => this.#graph.get(Node, Node.id(node))?.state === "up";
     for (const id of this.#outbox.undeliverable(isUp)) this.#fail(id, "the node is down");
+    this.#intake.fill(engine);
     if (this.#inFlight === undefined && (engine.hasWork || isRenewal)) this.#propose(engine.take(), nowMs, out);
     if (this.#isStopped) return;
+    this.#intake.fill(engine);
+    for (const ask of this.#intake.asks(nowMs)) out.push({ kind: "ask", ...ask });
+    out.push({ kind: "timer", name: "events", atMs: this.#intake.askAgainAtMs(nowMs) });
     const batches = this.#outbox.takeDue(nowMs, (command) => this.#finish(command, epoch));
     for (const { batch, commands } of batches) out.push({ kind: "batch", batch, commands });
     out.push({ kind: "timer", name: "resend", atMs: this.#outbox.nextDueMs });
@@ -248,7 +246,9 @@ export class CoordinatorCore {
     });
     const number = ++this.#number;
     const checkpoint =
-      turn === undefined ? emptyCheckpoint(epoch, number) : checkpointOf(epoch, number, turn, commands);
+      turn === undefined
+        ? emptyCheckpoint(epoch, number)
+        : checkpointOf(epoch, number, turn, commands, this.#intake.consumed(turn.consumed));
     const command = encodeStateCommand({ kind: "checkpoint", value: checkpoint });
     if (turn !== undefined && command.length > COMMAND_BYTES_MAX) {
       const size = `${command.length} bytes, and ${COMMAND_BYTES_MAX} are allowed`;

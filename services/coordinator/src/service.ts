@@ -1,5 +1,5 @@
 import { EqTracker } from "@halon/eq-tracker";
-import { createStationReplicator, EventFeed, type FeedInput, type FeedOutput } from "@halon/event-queue";
+import { createStationReplicator, type FeedAsk } from "@halon/event-queue";
 import { type CheckpointResult, decodeStateResult, type Post, ProtoError } from "@halon/proto";
 import type { CallOutcome } from "@halon/replicated-log";
 import type { Rule } from "@halon/rules";
@@ -49,7 +49,6 @@ export function createCoordinator(options: CoordinatorOptions, ports: Coordinato
   let appliedMin = 0;
   const stop = (): void => {
     driver.stop();
-    feed.stop();
     reader.stop();
     replicator.stop();
     tracker.stop();
@@ -66,12 +65,10 @@ export function createCoordinator(options: CoordinatorOptions, ports: Coordinato
           driver.complete({ kind: "replies", batch: output.batch, replies }),
         );
         return;
-      case "settled":
-        feed.complete({ kind: "settled", count: output.count });
-        return;
+      case "ask":
+        return ask(output);
       case "acting":
         ports.onNotice?.("acting", { epoch });
-        feed.submit({ kind: "timer", name: "begin", random: 0 });
         return;
       case "notice":
         ports.onNotice?.(output.text, output.facts);
@@ -90,20 +87,13 @@ export function createCoordinator(options: CoordinatorOptions, ports: Coordinato
     random,
     perform,
   });
-  const feed: Driver<FeedInput, Exclude<FeedOutput, DriverOutput>> = new Driver({
-    core: new EventFeed(),
-    clock,
-    random,
-    perform: (output) => {
-      if (output.kind === "deliver") return driver.complete({ kind: "events", events: output.events });
-      const { ask, after, limit } = output;
-      const body = { kind: "events", value: { after, limit, waitMs: EVENTS_WAIT_MS } } as const;
-      reader.ask(appliedMin, body, EVENTS_WAIT_MS, (reply) => {
-        const events = reply?.body?.kind === "events" ? reply.body.value.events : undefined;
-        feed.complete({ kind: "answer", ask, events });
-      });
-    },
-  });
+  const ask = ({ ask: number, lane, after, mayWait }: FeedAsk): void => {
+    const waitMs = mayWait ? EVENTS_WAIT_MS : 0;
+    reader.ask(appliedMin, { kind: "lane", value: { priority: lane, after, waitMs } }, waitMs, (reply) => {
+      const pieces = reply?.body?.kind === "lane" ? reply.body.value.pieces : undefined;
+      driver.complete({ kind: "lane", ask: number, pieces });
+    });
+  };
   reader.load(epoch, (outcome) => {
     if (outcome.kind === "refused") {
       stop();

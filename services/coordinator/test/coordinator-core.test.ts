@@ -48,7 +48,7 @@ describe("the lease", () => {
     const late = [
       { kind: "timer", name: "lease", random: 0 },
       { kind: "timer", name: "renew", random: 0 },
-      { kind: "events", events: [] },
+      { kind: "lane", ask: 1, pieces: [] },
       { kind: "replies", batch: 1, replies: [] },
     ] as const;
     for (const input of late) {
@@ -121,7 +121,7 @@ describe("checkpoints", () => {
     reign.decide();
     reign.feed();
     const checkpoint = reign.inFlight?.checkpoint;
-    expect(checkpoint?.consumed).toEqual([1]);
+    expect(checkpoint?.consumedRanges).toEqual([{ first: 1, last: 1, priority: 2 }]);
     expect(checkpoint?.changes.some(({ key }) => key.startsWith("i/cluster-spec/"))).toBe(true);
     twin.enqueue("node-up", {
       kind: "nodeUp",
@@ -132,9 +132,11 @@ describe("checkpoints", () => {
     expect(twin.events).toHaveLength(3);
     reign.decide();
     expect(twin.events.map(({ position }) => position)).toEqual([2, 3]);
-    expect(reign.inFlight?.checkpoint.consumed).toEqual([2, 3]);
-    expect(reign.take("settled")).toEqual([{ kind: "settled", count: 1 }]);
-  });
+    expect(reign.inFlight?.checkpoint.consumedRanges).toEqual([
+      { first: 2, last: 2, priority: 1 },
+      { first: 3, last: 3, priority: 2 },
+    ]);
+      });
 
   it("E2 each of ten coordinators in a row gets every event that was not consumed, and one acts on it once", () => {
     const twin = twinOf(USERS);
@@ -144,7 +146,7 @@ describe("checkpoints", () => {
       reign.decide();
       expect(twin.events).toHaveLength(1);
       reign.feed();
-      expect(reign.inFlight?.checkpoint.consumed).toEqual([1]);
+      expect(reign.inFlight?.checkpoint.consumedRanges).toEqual([{ first: 1, last: 1, priority: 2 }]);
     }
     const last = new Reign(twin);
     last.settle();
@@ -347,7 +349,7 @@ describe("the outbox", () => {
     expect(Math.max(...stored)).toBeLessThan(200);
     twin.enqueue("cluster-spec", spec(0));
     reign.feed();
-    expect(reign.inFlight?.checkpoint.consumed).toEqual([3]);
+    expect(reign.inFlight?.checkpoint.consumedRanges).toEqual([{ first: 3, last: 3, priority: 2 }]);
     // Sent again while a change is under way that may never be.
     reign.step({ kind: "replies", batch: batch?.batch ?? 0, replies: [] });
     reign.nowMs += 300;
