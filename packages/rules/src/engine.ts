@@ -1,5 +1,6 @@
 import type { Graph, Json } from "@halon/resource-graph";
 import { assert } from "@halon/runtime";
+import { Counts } from "./counts.ts";
 import { DeliveryRound } from "./delivery.ts";
 import type { AnswerInput, EngineOptions, EventInput } from "./engine-input.ts";
 import { type Delivery, encodeDelivery } from "./entry.ts";
@@ -38,6 +39,7 @@ export class Engine {
   readonly #schedule = new Schedule();
   readonly #turn: TurnDraft;
   readonly #table: InstanceTable;
+  readonly #counts: Counts;
   #vars: Readonly<Record<string, Json>>;
   #nowMs: number;
   /** Timers fire up to here. Invariant: not above `#nowMs`. */
@@ -55,15 +57,17 @@ export class Engine {
   readonly #faults: { readonly instance: Instance; readonly fault: Fault }[];
 
   /** Throws {@link RulesError} for rules or limits that cannot be. */
-  constructor({ rules, graph, entries = [], vars = {}, limits = {}, logTimeMs, random }: EngineOptions) {
-    this.#book = new RuleBook(rules);
+  constructor({ rules, counters = [], graph, entries = [], vars = {}, limits = {}, logTimeMs, random }: EngineOptions) {
+    this.#book = new RuleBook(rules, counters);
     this.#limits = limitsWith(limits);
     this.#turn = new TurnDraft(graph, this.#limits);
     this.#table = new InstanceTable(this.#schedule, this.#turn, this.#limits);
     this.#vars = vars;
     this.#nowMs = logTimeMs;
     this.#random = random;
-    const { instances, faults, delivery } = restore(this.#book, entries);
+    const persisted = [...entries];
+    this.#counts = new Counts(counters, persisted);
+    const { instances, faults, delivery } = restore(this.#book, persisted);
     this.#resumed = delivery;
     this.#isRoundStored = delivery !== undefined;
     for (const instance of instances) this.#table.restore(instance);
@@ -97,6 +101,11 @@ export class Engine {
   /** Position of the event that an earlier engine has given to some of those that want it: it is wanted before any other. */
   get resumedPosition(): number | undefined {
     return this.#resumed?.position;
+  }
+
+  /** What the counters have counted, by their names and labels; ahead of what is persisted. */
+  get counts(): Readonly<Record<string, Readonly<Record<string, number>>>> {
+    return this.#counts.report;
   }
 
   /** Inputs that wait for room. */
@@ -151,6 +160,7 @@ export class Engine {
       this.#turn.put(DELIVERY_KEY, encodeDelivery({ position, after }), !this.#isRoundStored);
       this.#isRoundStored = true;
     }
+    this.#counts.write(this.#turn);
     const turn = this.#turn.close();
     this.#pump();
     return turn;
@@ -285,6 +295,7 @@ export class Engine {
       book: this.#book,
       schedule: this.#schedule,
       turn: this.#turn,
+      counts: this.#counts,
       inputBytesMax,
     });
     if (round !== undefined && this.#table.size + round.beginsCount(this.#table) > this.#limits.instancesMax)

@@ -12,6 +12,8 @@ import { encodeOutboxEntry, outboxKey } from "./outbox.ts";
 export const ENGINE_LIMITS: Partial<Limits> = {
   inputBytesMax: 101 * 1024,
   turnBytesMax: 24 * 1024,
+  turnWorkBytesMax: 512 * 1024,
+  turnInputsMax: 16_384,
   turnCommandsMax: 256,
   turnDecisionsMax: 256,
   stepBytesMax: 112 * 1024,

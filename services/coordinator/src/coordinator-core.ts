@@ -10,7 +10,7 @@ import {
 import type { FeedAsk } from "@halon/event-queue";
 import { COMMAND_BYTES_MAX } from "@halon/replicated-log";
 import { Graph, graphFromStore } from "@halon/resource-graph";
-import { type Answer, Engine, type Rule, type Turn } from "@halon/rules";
+import { type Answer, type Counter, Engine, type Rule, type Turn } from "@halon/rules";
 import { assert } from "@halon/runtime";
 import { Intake } from "./intake.ts";
 import { checkpointOf, ENGINE_LIMITS, emptyCheckpoint, subjectOf } from "./checkpoint.ts";
@@ -21,6 +21,7 @@ import { Node, schema } from "./schema.ts";
 export interface CoordinatorConfig {
   readonly epoch: number;
   readonly rules: readonly Rule[];
+  readonly counters?: readonly Counter[];
   /** Settings that rules read by name. */
   readonly vars?: Readonly<Record<string, boolean | number | string>>;
   readonly leaseMs?: number;
@@ -100,7 +101,7 @@ export class CoordinatorCore {
   #isStopped = false;
 
   constructor(config: CoordinatorConfig) {
-    this.#config = { vars: {}, ...COORDINATOR_DEFAULTS, ...config };
+    this.#config = { vars: {}, counters: [], ...COORDINATOR_DEFAULTS, ...config };
   }
 
   get status(): Readonly<Record<string, unknown>> {
@@ -109,7 +110,8 @@ export class CoordinatorCore {
     const rules = [...(this.#engine?.instances() ?? [])];
     const parked = rules.filter(({ state }) => state === "parked").map(({ rule, key }) => `${rule}/${key}`);
     const counts = { outbox: this.#outbox.size, inbox, events: this.#intake.waiting, rules: rules.length };
-    return { epoch, acting: this.#isActing, checkpoint: this.#number, ...counts, parked: parked.slice(0, 16) };
+    const counted = this.#engine?.counts ?? {};
+    return { epoch, counted, acting: this.#isActing, checkpoint: this.#number, ...counts, parked: parked.slice(0, 16) };
   }
 
   step(input: CoordinatorInput, nowMs: number): readonly CoordinatorOutput[] {
@@ -140,13 +142,13 @@ export class CoordinatorCore {
   }
 
   #onLoaded(state: Loaded, random: number, nowMs: number, out: CoordinatorOutput[]): void {
-    const { rules, vars } = this.#config;
+    const { rules, counters, vars } = this.#config;
     this.#number = state.checkpoint;
     this.#logTimeMs = state.logTimeMs;
     this.#graph = graphFromStore(schema, state.graph);
     const { logTimeMs, instances: entries } = state;
     const limits = ENGINE_LIMITS;
-    this.#engine = new Engine({ rules, graph: this.#graph, entries, vars, limits, logTimeMs, random });
+    this.#engine = new Engine({ rules, counters, graph: this.#graph, entries, vars, limits, logTimeMs, random });
     this.#intake = new Intake(this.#engine.resumedPosition);
     for (const [, bytes] of state.outbox) this.#outbox.add(decodeOutboxEntry(bytes), nowMs);
     // The grant is no lease. What the rebuilt rules have to say waits until this epoch is in force.

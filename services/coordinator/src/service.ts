@@ -2,7 +2,7 @@ import { EqTracker } from "@halon/eq-tracker";
 import { createStationReplicator, type FeedAsk } from "@halon/event-queue";
 import { type CheckpointResult, decodeStateResult, type Post, ProtoError } from "@halon/proto";
 import type { CallOutcome } from "@halon/replicated-log";
-import type { Rule } from "@halon/rules";
+import type { Counter, Rule } from "@halon/rules";
 import { type Clock, Driver, type DriverOutput, fraction, type Random } from "@halon/runtime";
 import { Commander } from "./commander.ts";
 import { CoordinatorCore, type CoordinatorInput, type CoordinatorOutput } from "./coordinator-core.ts";
@@ -14,6 +14,7 @@ export interface CoordinatorOptions {
   readonly epoch: number;
   /** Beside those that ship. */
   readonly rules?: readonly Rule[];
+  readonly counters?: readonly Counter[];
   readonly vars?: Readonly<Record<string, boolean | number | string>>;
   readonly leaseMs?: number;
   readonly renewMs?: number;
@@ -39,12 +40,12 @@ const EVENTS_WAIT_MS = 1_000;
 /** The coordinator of one epoch. A function of its ports: the process and the simulator run the same. */
 export function createCoordinator(options: CoordinatorOptions, ports: CoordinatorPorts): Coordinator {
   const { clock, random, post } = ports;
-  const { epoch, node, rules = [], vars = {}, ...times } = options;
+  const { epoch, node, rules = [], counters = [], vars = {}, ...times } = options;
   const tracker = new EqTracker({ clock, random, post });
   const replicator = createStationReplicator({ clock, random, post, tracker });
   const reader = new StationReader(node, { clock, post, tracker });
   const commander = new Commander(post);
-  const core = new CoordinatorCore({ epoch, rules: [...RULES, ...rules], vars, ...times });
+  const core = new CoordinatorCore({ epoch, rules: [...RULES, ...rules], counters, vars, ...times });
   /** Of a station that is asked for events: none that an earlier coordinator has consumed. */
   let appliedMin = 0;
   const stop = (): void => {
