@@ -127,7 +127,7 @@ export class Halon implements System {
 const conclude = (outcome: Outcome, done: Done): void =>
   outcome.kind === "result" ? done() : done(new Error(`a command came to ${JSON.stringify(outcome)}`));
 
-async function startBroker(
+export async function startBroker(
   scratch: Scratch,
 ): Promise<{ readonly child: Child; readonly natsUrl: string; readonly monitorUrl: string }> {
   if (notOnPath("nats-server").length > 0)

@@ -1,10 +1,16 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
+import { eventsBench } from "./events.ts";
 import { logBench } from "./log.ts";
 import { recoveryBench } from "./recovery.ts";
 import { snapshotBench } from "./snapshot.ts";
 
-const benches: Readonly<Record<string, Bench>> = { log: logBench, recovery: recoveryBench, snapshot: snapshotBench };
+const benches: Readonly<Record<string, Bench>> = {
+  events: eventsBench,
+  log: logBench,
+  recovery: recoveryBench,
+  snapshot: snapshotBench,
+};
 
 const SECONDS_MAX = 3_600;
 const ROUNDS_MAX = 1_000;
@@ -17,7 +23,7 @@ ${Object.entries(benches)
 
   --seconds N    for each measurement
   --rounds N     of a benchmark that goes in rounds; of log, the medians of so many
-  --peers A,B    log: the same load on these too, if they are installed
+  --peers A,B    log, events: the same load on these too, if they are installed
   --state-mib N  snapshot: size of the replicated state
   --quick        only to see that it works: shorter, and less of it
   --json         the last line is the report as one JSON object`;

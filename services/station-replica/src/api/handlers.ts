@@ -149,7 +149,7 @@ export class Handlers {
         signal.removeEventListener("abort", leave);
         if (outcome.kind === "stored") return resolve();
         if (outcome.kind === "refused") return reject(new ApiError("INVALID_ARGUMENT", outcome.message));
-        if (outcome.kind === "unknown") return reject(new ApiError("ABORTED", outcome.message));
+        if (outcome.kind === "unknown") return reject(new ApiError("DEADLINE_EXCEEDED", outcome.message));
         const why = "too many events wait at this station: do a majority of the stations run? Try again later";
         reject(new ApiError("RESOURCE_EXHAUSTED", why));
       });
