@@ -83,7 +83,7 @@ async function measureHalon(system: EventSystem, seconds: number, say: Say): Pro
   await runLoad(system, { type: COUNTED, seconds: WARM_UP_SECONDS, inFlight: IN_FLIGHT });
   await drained(system);
   const counted = await saturate(system, { type: COUNTED, seconds, inFlight: IN_FLIGHT }, say);
-  const paced = await pace(system, seconds);
+  const paced = await pace(system, seconds, say);
   say(`  ${PACE_PER_S}/s: seen by the rule p50 ${paced.p50.toFixed(2)} ms, p99 ${paced.p99.toFixed(2)} ms`);
   await runLoad(system, { type: RULED, seconds: 1, inFlight: IN_FLIGHT / 16 });
   await drained(system);
@@ -119,10 +119,12 @@ async function saturate(
   const pids = Object.values(system.roles).flat();
   const before = costsOf(system);
   const seenBefore = await countBy(system);
+  const messagesBefore = (await system.messages?.()) ?? 0;
   const over = runLoad(system, load);
   await wait(load.seconds * 1_000);
   const after = costsOf(system);
   const seen = (await countBy(system)) - seenBefore;
+  const messages = ((await system.messages?.()) ?? 0) - messagesBefore;
   const done = await over;
   for (const { failure } of pids) if (failure !== undefined) throw new Error(failure);
   const perSecond = sum(done.map(({ inTime }) => inTime)) / load.seconds;
@@ -133,6 +135,7 @@ async function saturate(
     return [role, (us / load.seconds / 1e6).toFixed(2), (us / load.seconds / perSecond).toFixed(2)];
   });
   for (const line of table([["", "cores", "us per event"], ...rows])) say(`  ${line}`);
+  if (messages > 0) say(`  ${(messages / load.seconds).toFixed(0)} messages/s`);
   const costs = Object.fromEntries(rows.map(([role, , us]) => [`cpu_us_${role}`, Number(us)]));
   return {
     per_s: round(perSecond),
@@ -144,11 +147,15 @@ async function saturate(
 }
 
 /** Evenly, and not much. */
-async function pace(system: EventSystem, seconds: number) {
+async function pace(system: EventSystem, seconds: number, say: Say) {
   const load = { type: COUNTED, perSecond: PACE_PER_S / PRODUCERS };
   await runLoad(system, { ...load, seconds: 2 });
   await drained(system);
+  const before = costsOf(system);
   const done = await runLoad(system, { ...load, seconds });
+  const after = costsOf(system);
+  for (const role of Object.keys(before))
+    say(`  ${role}: ${(((after[role] ?? 0) - (before[role] ?? 0)) / seconds / 1e6).toFixed(2)} cores`);
   const { seen } = await drained(system);
   const latencies = sorted([seen.latenciesMs]);
   const ackP99 = quantile(sorted(done.map(({ latenciesMs }) => latenciesMs)), 0.99);

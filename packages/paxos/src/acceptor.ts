@@ -59,8 +59,12 @@ function openSuffix({ state }: Turn, ballot: MessageOf<"prepareOk">["ballot"], f
   return { kind: "prepareOk", ballot, chosen: table.chosen, entries, more };
 }
 
-const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.byteLength === b.byteLength && a.every((byte, at) => byte === b[at]);
+/** A loop, as values are long: a call per byte takes milliseconds. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.byteLength !== b.byteLength) return false;
+  for (let at = 0; at < a.byteLength; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
 
 /**
  * Phase 2b. Accepts are contiguous: one whose predecessor is neither held in the same ballot nor known to be chosen waits

@@ -88,6 +88,11 @@ export class Engine {
     return !this.#turn.isEmpty;
   }
 
+  /** Whether `take` gives more than events that were consumed and counted, or nothing more goes into the turn. */
+  get isPressing(): boolean {
+    return this.#turn.isPressing || this.#turn.isFull;
+  }
+
   /** When `onTime` is wanted at the latest. */
   get nextTimerMs(): number | undefined {
     return this.#schedule.nextTimerMs;

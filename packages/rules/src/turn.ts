@@ -86,6 +86,11 @@ export class TurnDraft {
     return this.#bytes === 0;
   }
 
+  /** Whether there is more in it than consumed events. */
+  get isPressing(): boolean {
+    return this.#bytes > this.#consumed.length * CONSUMED_BYTES;
+  }
+
   get isFull(): boolean {
     const { turnBytesMax, turnWorkBytesMax, turnCommandsMax, turnDecisionsMax, turnInputsMax } = this.#limits;
     return (

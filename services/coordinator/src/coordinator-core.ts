@@ -31,6 +31,8 @@ export interface CoordinatorConfig {
 export const COORDINATOR_DEFAULTS = { leaseMs: 2_000, renewMs: 400 } as const;
 /** Timers on log time are looked at this much after they are due, and no oftener. */
 const TIMER_GRAIN_MS = 5;
+/** From one checkpoint to the next when all there is to say is that events were consumed. */
+const GATHER_MS = 20;
 /** Answers given to the rules that wait for room in a turn. The rest of the engine's inbox is for events. */
 const ANSWERS_MAX = 2_048;
 
@@ -219,7 +221,8 @@ export class CoordinatorCore {
     const isUp = (node: string): boolean => this.#graph.get(Node, Node.id(node))?.state === "up";
     for (const id of this.#outbox.undeliverable(isUp)) this.#fail(id, "the node is down");
     this.#intake.fill(engine);
-    if (this.#inFlight === undefined && (engine.hasWork || isRenewal)) this.#propose(engine.take(), nowMs, out);
+    const isDue = engine.isPressing || (engine.hasWork && nowMs >= this.#askedAtMs + GATHER_MS) || isRenewal;
+    if (this.#inFlight === undefined && isDue) this.#propose(engine.take(), nowMs, out);
     if (this.#isStopped) return;
     this.#intake.fill(engine);
     for (const ask of this.#intake.asks(nowMs)) out.push({ kind: "ask", ...ask });
@@ -230,7 +233,8 @@ export class CoordinatorCore {
     if (this.#inFlight !== undefined) return;
     const wantedMs = engine.nextTimerMs ?? Number.POSITIVE_INFINITY;
     const timerAtMs = nowMs + Math.max(TIMER_GRAIN_MS, wantedMs - this.#logTimeMs + TIMER_GRAIN_MS);
-    out.push({ kind: "timer", name: "renew", atMs: Math.min(this.#askedAtMs + renewMs, timerAtMs) });
+    const atMs = Math.min(this.#askedAtMs + (engine.hasWork ? GATHER_MS : renewMs), timerAtMs);
+    out.push({ kind: "timer", name: "renew", atMs });
   }
 
   /** The command as it is sent: with this epoch, and a welcome with all that shall run on the node by now. */

@@ -23,7 +23,8 @@ export interface Done {
   readonly latenciesMs: Float64Array;
 }
 
-const TICK_MS = 1;
+/** More often, and ten processes would spend the machine on waking up. */
+const TICK_MS = 5;
 /** Of the latencies one of so many is kept where there are masses of them. */
 const SAMPLE = 16;
 

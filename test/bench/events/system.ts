@@ -19,6 +19,8 @@ export interface EventSystem {
   readonly about: string;
   readonly producers: readonly Worker[];
   readonly consumer: Worker;
+  /** Messages that the broker has taken in so far, where it counts them. */
+  readonly messages?: () => Promise<number>;
   /** By what they are, for their cost. */
   readonly roles: Readonly<Record<string, readonly Child[]>>;
 }
@@ -33,7 +35,7 @@ export const countBy = ({ consumer }: EventSystem): Promise<number> =>
 
 /** Stations, a broker, a coordinator and producers, each a process. */
 export async function startHalon(scratch: Scratch): Promise<EventSystem> {
-  const { child: broker, natsUrl } = await startBroker(scratch);
+  const { child: broker, natsUrl, monitorUrl } = await startBroker(scratch);
   const nodes = ["s1", "s2", "s3"];
   let clusterId: string | undefined;
   for (const node of nodes) {
@@ -65,5 +67,7 @@ export async function startHalon(scratch: Scratch): Promise<EventSystem> {
   const about =
     "halon: 3 station-replica processes with their logs fsynced before each acknowledgement, nats-server, a live coordinator, " +
     `${PRODUCERS} producer processes`;
-  return { about, producers, consumer, roles };
+  const messages = async (): Promise<number> =>
+    ((await (await fetch(`${monitorUrl}/varz`)).json()) as { readonly in_msgs: number }).in_msgs;
+  return { about, producers, consumer, roles, messages };
 }
