@@ -14,7 +14,7 @@ const SECONDS_DEFAULT = 10;
 const SECONDS_QUICK = 3;
 const WARM_UP_SECONDS = 5;
 /** Events of each producer without an answer. */
-const IN_FLIGHT = 4_096;
+const IN_FLIGHT = 2_048;
 const JETSTREAM_IN_FLIGHT = 1_024;
 /** Of all producers together, for the latencies. */
 const PACE_PER_S = 1_000;

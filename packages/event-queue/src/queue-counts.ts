@@ -27,13 +27,19 @@ export interface Amount {
   readonly bytes: number;
 }
 
+interface LaneAmount extends Amount {
+  /** No group of the lane stands before this position: who looks for one need not look at what is long gone. */
+  readonly head: number;
+}
+
 interface Stored {
   /** By lane, from `urgent` on. */
-  readonly lanes: readonly Amount[];
+  readonly lanes: readonly LaneAmount[];
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
 const NOTHING: Amount = { events: 0, bytes: 0 };
+const EMPTY: LaneAmount = { ...NOTHING, head: 0 };
 const COUNTS_KEY = "qs";
 export const TYPE_PREFIX = "qt/";
 export const TYPE_END = "qt0";
@@ -46,10 +52,13 @@ function load(view: View): Stored {
   const bytes = view.get(COUNTS_KEY);
   if (bytes !== undefined) return readJson<Stored>(bytes);
   return {
-    lanes: LANES.map(() => NOTHING),
+    lanes: LANES.map(() => EMPTY),
     counters: Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Record<CounterName, number>,
   };
 }
+
+/** Where to begin to look for groups of a lane. */
+export const headOf = (view: View, lane: LaneNumber): number => load(view).lanes[lane - 1]?.head ?? 0;
 
 /** How much waits, and what has become of what came. */
 export const countsOf = (view: View): Stored => load(view);
@@ -57,7 +66,7 @@ export const countsOf = (view: View): Stored => load(view);
 /** The same, for the span of one command that changes it. */
 export class QueueCounts {
   readonly #state: Transaction;
-  readonly #lanes: Amount[];
+  readonly #lanes: LaneAmount[];
   readonly #counters: Record<CounterName, number>;
   readonly #types = new Map<string, Amount>();
 
@@ -70,7 +79,7 @@ export class QueueCounts {
 
   /** How many more events of that type may wait in that lane. Bytes may come to be above their limit by one message. */
   room(lane: LaneNumber, type: string): number {
-    const [urgent, normal, bulk] = this.#lanes as [Amount, Amount, Amount];
+    const [urgent, normal, bulk] = this.#lanes as [LaneAmount, LaneAmount, LaneAmount];
     const sums: readonly (readonly [share: number, ...of: Amount[]])[] = [
       [1, urgent, normal, bulk],
       ...(lane > 1 ? [[NORMAL_SHARE, normal, bulk] as const] : []),
@@ -86,14 +95,20 @@ export class QueueCounts {
   }
 
   add(lane: LaneNumber, type: string, { events, bytes }: Amount): void {
-    const before = this.#lanes[lane - 1] ?? NOTHING;
-    this.#lanes[lane - 1] = { events: before.events + events, bytes: before.bytes + bytes };
+    const before = this.#lanes[lane - 1] ?? EMPTY;
+    this.#lanes[lane - 1] = { ...before, events: before.events + events, bytes: before.bytes + bytes };
     const known = this.#type(type);
     this.#types.set(type, { events: known.events + events, bytes: known.bytes + bytes });
   }
 
   remove(lane: LaneNumber, type: string, { events, bytes }: Amount): void {
     this.add(lane, type, { events: -events, bytes: -bytes });
+  }
+
+  /** No group of the lane that begins from `first` on begins before `head` any more. */
+  advance(lane: LaneNumber, first: number, head: number): void {
+    const before = this.#lanes[lane - 1] ?? EMPTY;
+    if (first <= before.head) this.#lanes[lane - 1] = { ...before, head: Math.max(before.head, head) };
   }
 
   count(name: CounterName, by: number): void {

@@ -2,7 +2,7 @@ import { decodeStoredGroup, type PositionRange, type StoredGroup } from "@halon/
 import type { View } from "@halon/replicated-log";
 import { countOf } from "./event-group.ts";
 import type { LaneNumber } from "./priority.ts";
-import { readJson } from "./queue-counts.ts";
+import { headOf, readJson } from "./queue-counts.ts";
 import type { Spans } from "./spans.ts";
 
 const digits = (position: number): string => position.toString().padStart(16, "0");
@@ -11,7 +11,6 @@ const digits = (position: number): string => position.toString().padStart(16, "0
 export const groupKey = (lane: LaneNumber, position: number): string => `q/${lane}/${digits(position)}`;
 /** Which of a group's events have been consumed, as long as not all have. */
 export const consumedKey = (position: number): string => `qx/${digits(position)}`;
-const laneStart = (lane: LaneNumber): string => `q/${lane}/`;
 const laneEnd = (lane: LaneNumber): string => `q/${lane}0`;
 
 /** A group in the queue, and which of its events have been consumed, by their place in it. */
@@ -42,9 +41,10 @@ export function* groupsFrom(
   first: number,
   last = Number.POSITIVE_INFINITY,
 ): Generator<Standing, void, undefined> {
-  let from = groupKey(lane, first);
+  const head = headOf(view, lane);
+  let from = groupKey(lane, Math.max(first, head));
   const to = Number.isFinite(last) ? groupKey(lane, last + 1) : laneEnd(lane);
-  const [before] = view.range({ from: laneStart(lane), to: from, limit: 1, reverse: true });
+  const [before] = first <= head ? [] : view.range({ from: groupKey(lane, head), to: from, limit: 1, reverse: true });
   if (before !== undefined) {
     const standing = standingOf(view, ...before);
     if (standing.stored.position + standing.count > first) yield standing;

@@ -133,10 +133,13 @@ export function registerProducer(state: Transaction, command: RegisterProducer, 
 export class Departures {
   readonly #state: Transaction;
   readonly #counts: QueueCounts;
+  /** Position of the newest event that was ever stored. */
+  readonly last: number;
 
   constructor(state: Transaction) {
     this.#state = state;
     this.#counts = new QueueCounts(state);
+    this.last = decodePosition(state.get(NEXT_KEY));
   }
 
   /** Takes the events from place `from` to `to` (exclusive) out of a group; says how many were there. */
@@ -153,6 +156,11 @@ export class Departures {
     return events;
   }
 
+  /** All groups of the lane from `first` on were looked at; the first that is left begins at `head`. */
+  advance(lane: LaneNumber, first: number, head: number): void {
+    this.#counts.advance(lane, first, head);
+  }
+
   end(as: "consumed" | "cleared", events: number): void {
     this.#counts.count(as, events);
     this.#counts.write();
@@ -167,11 +175,15 @@ export function consume(state: Transaction, ranges: readonly PositionRange[]): v
   for (const { first, last, priority } of ranges)
     for (const lane of LANES) {
       if (priority !== 0 && priority !== lane) continue;
+      let head = last + 1;
       for (const standing of groupsFrom(state, lane, first, last)) {
         const { position } = standing.stored;
         const to = Math.min(standing.count, last + 1 - position);
-        events += departures.take(standing, lane, Math.max(0, first - position), to);
+        const taken = departures.take(standing, lane, Math.max(0, first - position), to);
+        if (sizeOf(standing.consumed) + taken < standing.count) head = Math.min(head, position);
+        events += taken;
       }
+      departures.advance(lane, first, Math.min(head, departures.last + 1));
     }
   departures.end("consumed", events);
 }
