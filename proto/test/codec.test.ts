@@ -112,10 +112,7 @@ const eventPayload = fc.oneof(
 const stateCommand = fc.oneof(
   variant("enqueue", fc.record({ events: several(event), groups: several(group) })),
   variant("registerProducer", fc.record({ producer: text, incarnation: text })),
-  variant(
-    "clearQueue",
-    fc.record({ through: big, type: text, priority: count, by: text, why: text, from: big }),
-  ),
+  variant("clearQueue", fc.record({ through: big, type: text, priority: count, by: text, why: text, from: big })),
   variant("grantLease", fc.record({ epoch: big, checkpoint: big, holder: text })),
   variant(
     "checkpoint",

@@ -51,7 +51,11 @@ describe("events to five stations as processes", () => {
     await group.station(third).end("SIGKILL");
     const waiting = Array.from({ length: 20 }, (_, at) => group.promulgate(`waits-${at}`));
     let answered = 0;
-    for (const each of waiting) each.then(() => answered++, () => answered++);
+    for (const each of waiting)
+      each.then(
+        () => answered++,
+        () => answered++,
+      );
     // As long as a quorum needs to be missed by everybody.
     await group.healthy("d", (health) => health["leader"] === undefined);
     expect(answered).toBe(0);

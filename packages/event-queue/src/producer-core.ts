@@ -127,7 +127,14 @@ export class ProducerCore {
   get status(): Readonly<Record<string, unknown>> {
     const { count, bytes } = this.#outgoing;
     const { incarnation } = this.#outgoing;
-    return { waiting: count, bytes, inLine: this.#line.length, failures: this.#failures, incarnation, ...this.#counters };
+    return {
+      waiting: count,
+      bytes,
+      inLine: this.#line.length,
+      failures: this.#failures,
+      incarnation,
+      ...this.#counters,
+    };
   }
 
   step(input: ProducerInput, nowMs: number): readonly ProducerOutput[] {

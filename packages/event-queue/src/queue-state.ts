@@ -37,7 +37,9 @@ class Intake {
   }
 
   register({ producer, incarnation }: RegisterProducer): boolean {
-    return producerComplaint(producer, incarnation) === undefined && this.#producers.admit(`${producer}/${incarnation}`);
+    return (
+      producerComplaint(producer, incarnation) === undefined && this.#producers.admit(`${producer}/${incarnation}`)
+    );
   }
 
   /** One outcome for events that follow each other and came to the same. */

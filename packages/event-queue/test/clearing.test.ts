@@ -55,7 +55,9 @@ it("tells how much waits, by priority and by type, and since when", () => {
   queue.enqueue(event(10, { type: "Bad Type" }), event(1));
   queue.consume(1, 4);
   const { priorities, ...rest } = queue.status;
-  expect(priorities.map(({ name, events, oldest, oldestLogTimeMs }) => [name, events, oldest, oldestLogTimeMs])).toEqual([
+  expect(
+    priorities.map(({ name, events, oldest, oldestLogTimeMs }) => [name, events, oldest, oldestLogTimeMs]),
+  ).toEqual([
     ["urgent", 2, 2, 50],
     ["normal", 4, 5, 50],
     ["bulk", 1, 9, 50],

@@ -1,4 +1,12 @@
-import { LINE_MAX, payloadsOf, ProducerCore, type ProducerInput, type ProducerOutput, WAITING_BYTES_MAX, WINDOW } from "@halon/event-queue";
+import {
+  LINE_MAX,
+  ProducerCore,
+  type ProducerInput,
+  type ProducerOutput,
+  payloadsOf,
+  WAITING_BYTES_MAX,
+  WINDOW,
+} from "@halon/event-queue";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

@@ -111,7 +111,10 @@ describe("queue state", () => {
     const queue = new Queue();
     const payload = new Uint8Array(190 * 1024);
     let seq = 0;
-    while (queue.enqueue(event(++seq, { payload, lowest: seq, type: seq % 2 === 0 ? "a" : "b", priority: 1 }))[0]?.kind === "stored");
+    while (
+      queue.enqueue(event(++seq, { payload, lowest: seq, type: seq % 2 === 0 ? "a" : "b", priority: 1 }))[0]?.kind ===
+      "stored"
+    );
     expect(seq * payload.byteLength).toBeGreaterThan(QUEUE_BYTES_MAX - 2 * payload.byteLength);
     expect(seq * payload.byteLength).toBeLessThan(QUEUE_BYTES_MAX + 2 * payload.byteLength);
   });

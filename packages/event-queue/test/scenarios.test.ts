@@ -2,7 +2,7 @@ import { EVENT_BYTES_MAX } from "@halon/event-queue";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Coordinator } from "./coordinator.ts";
-import { event, group, names, Queue } from "./queue.ts";
+import { event, names, Queue } from "./queue.ts";
 
 describe("event queue", () => {
   it("E1 a fresh queue is empty; events stored with no coordinator are delivered in order when one appears", () => {

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import { limit, PAGE_MAX } from "./arguments.ts";
 import { show, submit, type Task } from "./commands.ts";
 import { content } from "./content.ts";
@@ -18,7 +18,9 @@ const priorityOption = (about: string): Option =>
 
 /** `events submit`, `stats`, `peek`, `clear`. */
 export function eventsCommand(root: Command, world: World, task: Perform): void {
-  const command = root.command("events").description("events for the coordinator: submit, look at those that wait, clear");
+  const command = root
+    .command("events")
+    .description("events for the coordinator: submit, look at those that wait, clear");
   submitCommand(command, world, task);
   command
     .command("stats")
@@ -37,7 +39,10 @@ export function eventsCommand(root: Command, world: World, task: Perform): void 
     .action((request: { after: number; limit: number }) =>
       task(async (each) => {
         const { events } = await each.client.peekEvents(request);
-        const plain = events.map(({ payload, ...rest }) => ({ ...rest, payload: Buffer.from(payload).toString("base64") }));
+        const plain = events.map(({ payload, ...rest }) => ({
+          ...rest,
+          payload: Buffer.from(payload).toString("base64"),
+        }));
         show(each, { events: plain }, () => renderEvents(each.paint, events));
       }),
     );
@@ -52,13 +57,11 @@ function submitCommand(command: Command, world: World, task: Perform): void {
     .addOption(new Option("--payload <text>", "what it carries, as text").conflicts("payloadFile"))
     .option("--payload-file <file>", "what it carries, from a file; - for standard input")
     .addOption(priorityOption("which events it goes with: higher ones go first"));
-  submitting.action(
-    async (type: string, options: { payload?: string; payloadFile?: string; priority: string }) => {
-      const { payload = "", payloadFile, priority } = options;
-      const bytes = payloadFile === undefined ? Buffer.from(payload) : await content(world, submitting, payloadFile);
-      await task((each) => submit(each, type, bytes, priority));
-    },
-  );
+  submitting.action(async (type: string, options: { payload?: string; payloadFile?: string; priority: string }) => {
+    const { payload = "", payloadFile, priority } = options;
+    const bytes = payloadFile === undefined ? Buffer.from(payload) : await content(world, submitting, payloadFile);
+    await task((each) => submit(each, type, bytes, priority));
+  });
 }
 
 function clearCommand(command: Command, task: Perform): void {
@@ -71,7 +74,8 @@ function clearCommand(command: Command, task: Perform): void {
     .addOption(priorityOption("of this priority only").default("", "all"))
     .option("--yes", "that is what is wanted", false);
   clearing.action(({ yes, ...request }: { type: string; priority: string; by: string; why: string; yes: boolean }) => {
-    if (!yes) return clearing.error("error: events that are cleared are lost. Look at them with `events peek`, then add --yes");
+    if (!yes)
+      return clearing.error("error: events that are cleared are lost. Look at them with `events peek`, then add --yes");
     return task(async (each) => {
       const reply = await each.client.clearEvents(request);
       show(each, reply, () => `Cleared ${reply.cleared} events, of those up to position ${reply.through}.\n`);

@@ -228,7 +228,10 @@ describe("halonctl events", () => {
       position 8, 3 producers; stored 8, consumed 6
       "
     `);
-    expect(JSON.parse((await ask(["--json", "events", "stats"])).out)).toMatchObject({ last: 8, counters: { stored: 8 } });
+    expect(JSON.parse((await ask(["--json", "events", "stats"])).out)).toMatchObject({
+      last: 8,
+      counters: { stored: 8 },
+    });
   });
 
   it("peek shows events in order, and says so when none waits", async () => {

@@ -63,7 +63,10 @@ function openSuffix({ state }: Turn, ballot: MessageOf<"prepareOk">["ballot"], f
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   const { byteLength } = a;
   if (byteLength !== b.byteLength) return false;
-  const [left, right] = [a, b].map((each) => new DataView(each.buffer, each.byteOffset, byteLength)) as [DataView, DataView];
+  const [left, right] = [a, b].map((each) => new DataView(each.buffer, each.byteOffset, byteLength)) as [
+    DataView,
+    DataView,
+  ];
   let at = 0;
   for (; at + 4 <= byteLength; at += 4) if (left.getInt32(at) !== right.getInt32(at)) return false;
   for (; at < byteLength; at++) if (a[at] !== b[at]) return false;

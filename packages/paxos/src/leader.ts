@@ -95,7 +95,13 @@ function passDecree(turn: Turn, role: Leader, { value, members }: Content): void
   const number = role.next++;
   if (members !== undefined) role.stopAt = number;
   const accepted = new Tally(assertMembership(state));
-  role.inFlight.set(number, { content: { value, members }, accepted, proposedAtMs: nowMs, sentAtMs: nowMs, resends: 0 });
+  role.inFlight.set(number, {
+    content: { value, members },
+    accepted,
+    proposedAtMs: nowMs,
+    sentAtMs: nowMs,
+    resends: 0,
+  });
   const message = { kind: "accept", ballot: role.ballot, number, value, members, chosen: table.chosen } as const;
   role.announced = table.chosen;
   onAccept(turn, config.self, message);
@@ -155,7 +161,11 @@ export function onResendTimer(turn: Turn): void {
   const { role, config, table } = state;
   if (role.kind !== "leader") return;
   for (const [number, flight] of role.inFlight) {
-    if (nowMs - flight.sentAtMs < config.resendMs * Math.min(RESEND_SPANS_MAX, 2 ** Math.max(0, flight.resends - RESENDS_EVEN))) continue;
+    if (
+      nowMs - flight.sentAtMs <
+      config.resendMs * Math.min(RESEND_SPANS_MAX, 2 ** Math.max(0, flight.resends - RESENDS_EVEN))
+    )
+      continue;
     flight.sentAtMs = nowMs;
     flight.resends++;
     const { ballot } = role;

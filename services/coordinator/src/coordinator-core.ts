@@ -1,3 +1,4 @@
+import type { FeedAsk } from "@halon/event-queue";
 import {
   type Checkpoint,
   type CheckpointResult,
@@ -7,14 +8,13 @@ import {
   type LanePiece,
   type NodeCommand,
 } from "@halon/proto";
-import type { FeedAsk } from "@halon/event-queue";
 import { COMMAND_BYTES_MAX } from "@halon/replicated-log";
 import { Graph, graphFromStore } from "@halon/resource-graph";
 import { type Answer, type Counter, Engine, type Rule, type Turn } from "@halon/rules";
 import { assert } from "@halon/runtime";
-import { Intake } from "./intake.ts";
 import { checkpointOf, ENGINE_LIMITS, emptyCheckpoint, subjectOf } from "./checkpoint.ts";
 import { specsOn } from "./instances.ts";
+import { Intake } from "./intake.ts";
 import { decodeOutboxEntry, Outbox } from "./outbox.ts";
 import { Node, schema } from "./schema.ts";
 
@@ -32,7 +32,7 @@ export const COORDINATOR_DEFAULTS = { leaseMs: 2_000, renewMs: 400 } as const;
 /** Timers on log time are looked at this much after they are due, and no oftener. */
 const TIMER_GRAIN_MS = 5;
 /** From one checkpoint to the next when all there is to say is that events were consumed. */
-const GATHER_MS = 20;
+const COUNT_GATHER_MS = 20;
 /** Answers given to the rules that wait for room in a turn. The rest of the engine's inbox is for events. */
 const ANSWERS_MAX = 2_048;
 
@@ -221,7 +221,7 @@ export class CoordinatorCore {
     const isUp = (node: string): boolean => this.#graph.get(Node, Node.id(node))?.state === "up";
     for (const id of this.#outbox.undeliverable(isUp)) this.#fail(id, "the node is down");
     this.#intake.fill(engine);
-    const isDue = engine.isPressing || (engine.hasWork && nowMs >= this.#askedAtMs + GATHER_MS) || isRenewal;
+    const isDue = engine.isPressing || (engine.hasWork && nowMs >= this.#askedAtMs + COUNT_GATHER_MS) || isRenewal;
     if (this.#inFlight === undefined && isDue) this.#propose(engine.take(), nowMs, out);
     if (this.#isStopped) return;
     this.#intake.fill(engine);
@@ -233,7 +233,7 @@ export class CoordinatorCore {
     if (this.#inFlight !== undefined) return;
     const wantedMs = engine.nextTimerMs ?? Number.POSITIVE_INFINITY;
     const timerAtMs = nowMs + Math.max(TIMER_GRAIN_MS, wantedMs - this.#logTimeMs + TIMER_GRAIN_MS);
-    const atMs = Math.min(this.#askedAtMs + (engine.hasWork ? GATHER_MS : renewMs), timerAtMs);
+    const atMs = Math.min(this.#askedAtMs + (engine.hasWork ? COUNT_GATHER_MS : renewMs), timerAtMs);
     out.push({ kind: "timer", name: "renew", atMs });
   }
 

@@ -103,7 +103,15 @@ export function createCoordinator(options: CoordinatorOptions, ports: Coordinato
     appliedMin = outcome.applied;
     driver.submit({ kind: "loaded", state: outcome.state, random: fraction(random) });
   });
-  return { status: () => ({ ...core.status, directBatches: commander.direct, counters: post.counters }), stop };
+  return {
+    status: () => ({
+      ...core.status,
+      tracker: tracker.status,
+      directBatches: commander.direct,
+      counters: post.counters,
+    }),
+    stop,
+  };
 }
 
 function decided(outcome: CallOutcome): { readonly result: CheckpointResult | undefined; readonly why?: string } {

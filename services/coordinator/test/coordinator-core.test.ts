@@ -136,7 +136,7 @@ describe("checkpoints", () => {
       { first: 2, last: 2, priority: 1 },
       { first: 3, last: 3, priority: 2 },
     ]);
-      });
+  });
 
   it("E2 each of ten coordinators in a row gets every event that was not consumed, and one acts on it once", () => {
     const twin = twinOf(USERS);

@@ -86,12 +86,7 @@ export function noteClearing(
   appendDecisions(state, [{ ...decision, events: [], logTimeMs, epoch }], epoch, logTimeMs);
 }
 
-function appendDecisions(
-  state: Transaction,
-  decisions: readonly Decision[],
-  epoch: number,
-  logTimeMs: number,
-): void {
+function appendDecisions(state: Transaction, decisions: readonly Decision[], epoch: number, logTimeMs: number): void {
   if (decisions.length === 0) return;
   const bytes = state.get(DECISION_NEXT_KEY);
   let next = bytes === undefined ? 1 : Number(new TextDecoder().decode(bytes));

@@ -1,4 +1,5 @@
 import { connect } from "nats";
+import { settle } from "../system.ts";
 import { type Load, Loader } from "./load.ts";
 import { configOf, serve } from "./worker.ts";
 
@@ -12,10 +13,7 @@ const { port, number } = configOf<JetstreamWorkerConfig>();
 const connection = await connect({ servers: `127.0.0.1:${port}`, reconnect: false, noAsyncTraces: true });
 const stream = connection.jetstream({ timeout: ACK_MS_MAX });
 const loader = new Loader(number, (payload, type, done) => {
-  stream.publish(`EVENTS.${type}`, payload).then(
-    () => done(true),
-    () => done(false),
-  );
+  void settle(stream.publish(`EVENTS.${type}`, payload), (error) => done(error === undefined));
 });
 
 serve<Load>((load) => loader.run(load));

@@ -40,7 +40,8 @@ export async function startJetstreamQueue(scratch: Scratch): Promise<EventSystem
     await consumer.ask({ kind: "begin" }, 10_000);
     return true;
   });
-  const about = "jetstream: 3 nats-servers, an R3 work-queue in files, one pull consumer with explicit acknowledgements; does not fsync before it answers";
+  const about =
+    "jetstream: 3 nats-servers, an R3 work-queue in files, one pull consumer with explicit acknowledgements; does not fsync before it answers";
   return { about, producers, consumer, roles };
 }
 

@@ -39,7 +39,16 @@ export async function startHalon(scratch: Scratch): Promise<EventSystem> {
   const nodes = ["s1", "s2", "s3"];
   let clusterId: string | undefined;
   for (const node of nodes) {
-    const flags = ["--cluster", CLUSTER, "--node", node, "--state-dir", scratch.dir(node), "--members", nodes.join(",")];
+    const flags = [
+      "--cluster",
+      CLUSTER,
+      "--node",
+      node,
+      "--state-dir",
+      scratch.dir(node),
+      "--members",
+      nodes.join(","),
+    ];
     const id = clusterId === undefined ? [] : ["--cluster-id", clusterId];
     clusterId = execFileSync(process.execPath, [STATION, "init", ...flags, ...id], { encoding: "utf8" }).trim();
   }

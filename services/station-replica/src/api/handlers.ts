@@ -6,8 +6,8 @@ import type { StationView } from "../station-list.ts";
 import { ApiError } from "./api-error.ts";
 import type { CallEnd } from "./call-scope.ts";
 import type { StationsChange, StationsChanged } from "./change-stations.ts";
-import { priorityNamed, type QueueHandlers } from "./queue-handlers.ts";
 import { GraphReader, type GraphStore, type VertexEntry } from "./graph-reader.ts";
+import { priorityNamed, type QueueHandlers } from "./queue-handlers.ts";
 import { nodesOf, servicesOf } from "./summaries.ts";
 
 export interface HandlerPorts {
@@ -82,7 +82,11 @@ export class Handlers {
   }
 
   async submitEvent(
-    { type, payload, priority = "" }: { readonly type: string; readonly payload: Uint8Array; readonly priority?: string },
+    {
+      type,
+      payload,
+      priority = "",
+    }: { readonly type: string; readonly payload: Uint8Array; readonly priority?: string },
     signal: AbortSignal,
   ) {
     const named = priorityNamed(priority);

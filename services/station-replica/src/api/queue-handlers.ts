@@ -1,4 +1,12 @@
-import { laneOf, LANES, type LaneNumber, laneOfPriority, PRIORITIES, type Priority, priorityOfLane } from "@halon/event-queue";
+import {
+  LANES,
+  type LaneNumber,
+  laneOf,
+  laneOfPriority,
+  PRIORITIES,
+  type Priority,
+  priorityOfLane,
+} from "@halon/event-queue";
 import {
   type ClearQueue,
   type ClearResult,
@@ -49,7 +57,14 @@ export class QueueHandlers {
     if (body?.kind !== "events") throw unavailable(body);
     const events = body.value.events.map(({ position, logTimeMs, event }) => {
       const { id, type = "", priority = 0, payload = new Uint8Array(0) } = event ?? {};
-      return { position, logTimeMs, id: formatEventId(id), type, payload, priority: priorityOfLane(laneOf(type, priority)) };
+      return {
+        position,
+        logTimeMs,
+        id: formatEventId(id),
+        type,
+        payload,
+        priority: priorityOfLane(laneOf(type, priority)),
+      };
     });
     return { events };
   }
@@ -59,7 +74,10 @@ export class QueueHandlers {
     const { type, priority, by, why } = request;
     for (const [name, words] of Object.entries({ by, why }))
       if (words === "" || words.length > WORDS_CHARS_MAX)
-        throw new ApiError("INVALID_ARGUMENT", `${name}: say it in 1 to ${WORDS_CHARS_MAX} characters, for the decision log`);
+        throw new ApiError(
+          "INVALID_ARGUMENT",
+          `${name}: say it in 1 to ${WORDS_CHARS_MAX} characters, for the decision log`,
+        );
     const asked = priorityNamed(priority);
     const lanes: readonly LaneNumber[] = asked === undefined ? LANES : [laneOfPriority(asked)];
     const { last: through } = await this.getQueue();
@@ -82,7 +100,8 @@ export class QueueHandlers {
     const command = encodeStateCommand({ kind: "clearQueue", value });
     return new Promise((resolve, reject) =>
       this.#ports.replicator.update(command, { idempotent: true }, (outcome) => {
-        if (outcome.kind === "full") return reject(new ApiError("RESOURCE_EXHAUSTED", "too much waits here: try again"));
+        if (outcome.kind === "full")
+          return reject(new ApiError("RESOURCE_EXHAUSTED", "too much waits here: try again"));
         if (outcome.kind === "refused") return reject(new ApiError("UNAVAILABLE", outcome.message));
         const result = decodeStateResult(outcome.result);
         if (result.kind === "clear") resolve(result.value);
@@ -93,7 +112,10 @@ export class QueueHandlers {
 }
 
 const unavailable = (body: QueryReply["body"]): ApiError =>
-  new ApiError("UNAVAILABLE", body?.kind === "refused" ? body.value : "this station tells nothing of its queue: ask another");
+  new ApiError(
+    "UNAVAILABLE",
+    body?.kind === "refused" ? body.value : "this station tells nothing of its queue: ask another",
+  );
 
 /** `undefined` for none. */
 export function priorityNamed(name: string): Priority | undefined {
