@@ -143,6 +143,9 @@ export function decodeMessage(bytes: Uint8Array): Message {
   return { header, body: bodyOf(plain, "envelope") as Body };
 }
 
+/** Largest command of the stations' state: a checkpoint, and so a decree. */
+export const STATE_COMMAND_BYTES_MAX = 480 * 1024;
+
 export const encodeStateCommand = (command: StateCommand): Uint8Array => encodeAs(wire.StateCommand, { body: command });
 /** Throws {@link ProtoError}. */
 export const decodeStateCommand = (bytes: Uint8Array): StateCommand =>
@@ -159,11 +162,11 @@ export const decodeEventPayload = (bytes: Uint8Array): EventPayload =>
   decodeVariant(wire.EventPayload, "event payload", bytes) as EventPayload;
 
 export const encodeRecordAs = (
-  type: "QueuedEvent" | "Lease" | "Decision" | "NodeCommand",
+  type: "StoredGroup" | "Lease" | "Decision" | "NodeCommand",
   record: object,
 ): Uint8Array => encodeAs(wire[type], record);
 /** Throws {@link ProtoError}. */
 export const decodeRecordAs = (
-  type: "QueuedEvent" | "Lease" | "Decision" | "NodeCommand",
+  type: "StoredGroup" | "Lease" | "Decision" | "NodeCommand",
   bytes: Uint8Array,
 ): unknown => decodeAs(wire[type] as unknown as MessageType, type, bytes);

@@ -11,6 +11,7 @@ export {
   ProtoError,
   type ProtoErrorCode,
   SCHEMA_VERSION,
+  STATE_COMMAND_BYTES_MAX,
 } from "./codec.ts";
 export * from "./messages.ts";
 export * from "./packed-entries.ts";

@@ -61,6 +61,32 @@ export interface Event {
   readonly payload: Uint8Array;
   readonly traceparent: string;
   readonly lowest: number;
+  /** 0 when absent. */
+  readonly priority?: number;
+  /** False when absent. */
+  readonly registered?: boolean;
+}
+export interface EventGroup {
+  readonly producer: string;
+  readonly incarnation: string;
+  readonly first: number;
+  readonly lowest: number;
+  readonly priority: number;
+  readonly type: string;
+  readonly sizes: Uint8Array;
+  readonly payloads: Uint8Array;
+  readonly traceparent: string;
+  readonly registered: boolean;
+}
+export interface StoredGroup {
+  readonly position: number;
+  readonly logTimeMs: number;
+  readonly group?: EventGroup;
+}
+export interface PositionRange {
+  readonly first: number;
+  readonly last: number;
+  readonly priority: number;
 }
 export interface QueuedEvent {
   readonly position: number;
@@ -72,6 +98,20 @@ export interface QueuedEvent {
 
 export interface Enqueue {
   readonly events: readonly Event[];
+  /** None when absent. */
+  readonly groups?: readonly EventGroup[];
+}
+export interface RegisterProducer {
+  readonly producer: string;
+  readonly incarnation: string;
+}
+export interface ClearQueue {
+  readonly through: number;
+  readonly type: string;
+  readonly priority: number;
+  readonly by: string;
+  readonly why: string;
+  readonly from: number;
 }
 export interface GrantLease {
   readonly epoch: number;
@@ -98,13 +138,23 @@ export interface Checkpoint {
   readonly consumed: readonly number[];
   readonly changes: readonly KeyChange[];
   readonly decisions: readonly Decision[];
+  /** None when absent. */
+  readonly consumedRanges?: readonly PositionRange[];
 }
-export type StateCommand = Variant<{ enqueue: Enqueue; grantLease: GrantLease; checkpoint: Checkpoint }>;
+export type StateCommand = Variant<{
+  enqueue: Enqueue;
+  grantLease: GrantLease;
+  checkpoint: Checkpoint;
+  registerProducer: RegisterProducer;
+  clearQueue: ClearQueue;
+}>;
 
 export interface EnqueueOutcome {
   readonly kind: string;
   readonly message: string;
   readonly position: number;
+  /** 1 when absent or 0. */
+  readonly count?: number;
 }
 export interface EnqueueResult {
   readonly outcomes: readonly EnqueueOutcome[];
@@ -119,11 +169,17 @@ export interface CheckpointResult {
   readonly lease?: Lease;
   readonly logTimeMs: number;
 }
+export interface ClearResult {
+  readonly cleared: number;
+  readonly next: number;
+}
 export type StateResult = Variant<{
   enqueue: EnqueueResult;
   lease: LeaseResult;
   checkpoint: CheckpointResult;
   malformed: string;
+  register: { readonly registered: boolean };
+  clear: ClearResult;
 }>;
 
 // ---- queries
@@ -140,11 +196,18 @@ export interface EventsQuery {
   readonly limit: number;
   readonly waitMs: number;
 }
+export interface LaneQuery {
+  readonly priority: number;
+  readonly after: number;
+  readonly waitMs: number;
+}
 export type QueryBody = Variant<{
   page: PageQuery;
   events: EventsQuery;
   lease: Record<string, never>;
   status: Record<string, never>;
+  lane: LaneQuery;
+  queue: Record<string, never>;
 }>;
 export interface Query {
   readonly minApplied: number;
@@ -173,12 +236,33 @@ export interface StationStatus {
   readonly eventsQueued: number;
   readonly counters: Readonly<Record<string, number>>;
 }
+export interface LanePiece {
+  readonly stored?: StoredGroup;
+  readonly consumed: readonly PositionRange[];
+}
+export interface QueueShare {
+  readonly name: string;
+  readonly events: number;
+  readonly bytes: number;
+  readonly oldest: number;
+  readonly oldestLogTimeMs: number;
+}
+export interface QueueStatus {
+  readonly priorities: readonly QueueShare[];
+  readonly types: readonly QueueShare[];
+  readonly moreTypes: boolean;
+  readonly last: number;
+  readonly producers: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
 export type QueryReplyBody = Variant<{
   page: Page;
   events: { readonly events: readonly QueuedEvent[] };
   lease: Lease;
   status: StationStatus;
   refused: string;
+  lane: { readonly pieces: readonly LanePiece[] };
+  queue: QueueStatus;
 }>;
 export interface QueryReply {
   readonly applied: number;

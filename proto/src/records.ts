@@ -1,10 +1,10 @@
 import { decodeRecordAs, encodeRecordAs } from "./codec.ts";
-import type { Decision, EventId, Lease, NodeCommand, QueuedEvent } from "./messages.ts";
+import type { Decision, EventId, Lease, NodeCommand, StoredGroup } from "./messages.ts";
 
 /** Things of the replicated state in the form in which they are stored. All decoders throw `ProtoError`. */
-export const encodeQueuedEvent = (event: QueuedEvent): Uint8Array => encodeRecordAs("QueuedEvent", event);
-export const decodeQueuedEvent = (bytes: Uint8Array): QueuedEvent =>
-  decodeRecordAs("QueuedEvent", bytes) as QueuedEvent;
+export const encodeStoredGroup = (group: StoredGroup): Uint8Array => encodeRecordAs("StoredGroup", group);
+export const decodeStoredGroup = (bytes: Uint8Array): StoredGroup =>
+  decodeRecordAs("StoredGroup", bytes) as StoredGroup;
 
 export const encodeLease = (lease: Lease): Uint8Array => encodeRecordAs("Lease", lease);
 export const decodeLease = (bytes: Uint8Array): Lease => decodeRecordAs("Lease", bytes) as Lease;

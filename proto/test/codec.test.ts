@@ -25,7 +25,29 @@ const variant = <K extends string, V>(kind: K, value: fc.Arbitrary<V>) => value.
 const env = fc.dictionary(fc.constantFrom("body", "action", "PATH", "env"), text);
 
 const eventId = fc.record({ producer: text, incarnation: text, seq: big });
-const event = fc.record({ id: eventId, type: text, payload: bytes, traceparent: text, lowest: big });
+const event = fc.record({
+  id: eventId,
+  type: text,
+  payload: bytes,
+  traceparent: text,
+  lowest: big,
+  priority: count,
+  registered: fc.boolean(),
+});
+const group = fc.record({
+  producer: text,
+  incarnation: text,
+  first: big,
+  lowest: big,
+  priority: count,
+  type: text,
+  sizes: bytes,
+  payloads: bytes,
+  traceparent: text,
+  registered: fc.boolean(),
+});
+const share = fc.record({ name: text, events: big, bytes: big, oldest: big, oldestLogTimeMs: big });
+const range = fc.record({ first: big, last: big, priority: count });
 const lease = fc.record({ epoch: big, holder: text, checkpoint: big });
 const spec = fc.record({
   instance: text,
@@ -88,7 +110,9 @@ const eventPayload = fc.oneof(
 );
 
 const stateCommand = fc.oneof(
-  variant("enqueue", fc.record({ events: several(event) })),
+  variant("enqueue", fc.record({ events: several(event), groups: several(group) })),
+  variant("registerProducer", fc.record({ producer: text, incarnation: text })),
+  variant("clearQueue", fc.record({ through: big, type: text, priority: count, by: text, why: text, from: big })),
   variant("grantLease", fc.record({ epoch: big, checkpoint: big, holder: text })),
   variant(
     "checkpoint",
@@ -108,6 +132,7 @@ const stateCommand = fc.oneof(
           epoch: big,
         }),
       ),
+      consumedRanges: several(range),
     }),
   ),
 );
@@ -126,6 +151,8 @@ const body = fc.oneof(
         variant("events", fc.record({ after: big, limit: count, waitMs: count })),
         variant("lease", nothing),
         variant("status", nothing),
+        variant("lane", fc.record({ priority: count, after: big, waitMs: count })),
+        variant("queue", nothing),
       ),
     }),
   ),
@@ -147,6 +174,25 @@ const body = fc.oneof(
         variant("events", fc.record({ events: several(fc.record({ position: big, logTimeMs: big, event })) })),
         variant("lease", lease),
         variant("refused", text),
+        variant(
+          "lane",
+          fc.record({
+            pieces: several(
+              fc.record({ stored: fc.record({ position: big, logTimeMs: big, group }), consumed: several(range) }),
+            ),
+          }),
+        ),
+        variant(
+          "queue",
+          fc.record({
+            priorities: several(share),
+            types: several(share),
+            moreTypes: fc.boolean(),
+            last: big,
+            producers: big,
+            counters: fc.dictionary(text, big),
+          }),
+        ),
       ),
     }),
   ),

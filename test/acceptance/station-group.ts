@@ -89,6 +89,11 @@ export class StationProcess {
     return names.sort().map((name) => join(journal, name));
   }
 
+  /** Stops it where it stands, or lets it go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child?.kill(signal);
+  }
+
   /** Resolves when it is gone, with its exit code. */
   async end(signal?: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
@@ -171,6 +176,11 @@ export class StationGroup {
       },
       () => this.describe("no leader that all agree on"),
     );
+  }
+
+  /** Waits until that holds. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    await until(condition, () => this.describe(what));
   }
 
   /** Submits an event; resolves when it is durable. */

@@ -142,7 +142,7 @@ describe("times and limits fit together", () => {
 
   it("what is large fits into what carries it", () => {
     const base64 = (bytes: number): number => Math.ceil((bytes * 4) / 3);
-    const command = given("COMMAND_BYTES_MAX");
+    const command = given("STATE_COMMAND_BYTES_MAX");
     const [turn, step, event] = [given("turnBytesMax"), given("stepBytesMax"), given("inputBytesMax")];
     expect(given("SPEC_BYTES_MAX")).toBeLessThan(event);
     expect(event).toBeLessThan(given("EVENT_BYTES_MAX"));

@@ -1,11 +1,13 @@
 import { parseArgs } from "node:util";
 import type { Bench, BenchOptions } from "./bench.ts";
+import { eventsBench } from "./events.ts";
 import { graphBench } from "./graph.ts";
 import { logBench } from "./log.ts";
 import { recoveryBench } from "./recovery.ts";
 import { snapshotBench } from "./snapshot.ts";
 
 const benches: Readonly<Record<string, Bench>> = {
+  events: eventsBench,
   log: logBench,
   graph: graphBench,
   recovery: recoveryBench,
@@ -24,7 +26,7 @@ ${Object.entries(benches)
 
   --seconds N    for each measurement
   --rounds N     of a benchmark that goes in rounds; of log, the medians of so many
-  --peers A,B    log: the same load on these too, if they are installed
+  --peers A,B    log, events: the same load on these too, if they are installed
   --state-mib N  snapshot: size of the replicated state
   --nodes N      graph: of the cluster, with ten instances on each
   --dir PATH     graph: fills it with that state once, and takes it up again in later runs

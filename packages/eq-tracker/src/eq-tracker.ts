@@ -18,6 +18,9 @@ export class EqTracker {
   readonly #driver: Driver<TrackerInput, Exclude<TrackerOutput, DriverOutput>>;
   readonly #listeners: ((directory: Directory) => void)[] = [];
   #directory: Directory = NO_DIRECTORY;
+  #changes = 0;
+  /** Questions in a row that nobody has answered. */
+  #unanswered = 0;
 
   constructor(ports: EqTrackerPorts) {
     this.#ports = ports;
@@ -28,6 +31,13 @@ export class EqTracker {
 
   get directory(): Directory {
     return this.#directory;
+  }
+
+  /** For people and their tools: what is known, and for how long nobody has answered. */
+  get status(): Readonly<Record<string, unknown>> {
+    const { stations, leader, transponders, monitors } = this.#directory;
+    const counts = { transponders: transponders.length, monitors: monitors.length };
+    return { stations, leader, ...counts, changes: this.#changes, unanswered: this.#unanswered };
   }
 
   /** `listener` at each change, and at once when something is known already. */
@@ -49,19 +59,18 @@ export class EqTracker {
   #perform(output: Exclude<TrackerOutput, DriverOutput>): void {
     if (output.kind === "changed") {
       this.#directory = output.directory;
+      this.#changes++;
       for (const listener of this.#listeners) listener(output.directory);
       return;
     }
     const { ask } = output;
     const { post } = this.#ports;
     const subject = subjectsOf(post.cluster).directory;
-    post.request(subject, { kind: "directoryRequest", value: {} }, "directory", ASK_TIMEOUT_MS, (outcome) =>
-      this.#driver.complete({
-        kind: "answer",
-        ask,
-        directory: outcome.kind === "reply" ? named(outcome.value) : undefined,
-      }),
-    );
+    post.request(subject, { kind: "directoryRequest", value: {} }, "directory", ASK_TIMEOUT_MS, (outcome) => {
+      const directory = outcome.kind === "reply" ? named(outcome.value) : undefined;
+      this.#unanswered = directory === undefined ? this.#unanswered + 1 : 0;
+      this.#driver.complete({ kind: "answer", ask, directory });
+    });
   }
 }
 

@@ -52,8 +52,11 @@ describe("eq tracker", () => {
     bus.stop();
     clock.runUntil(20_000);
     expect(tracker.directory.stations).toEqual([]);
+    expect(tracker.status).toMatchObject({ stations: [], leader: "", changes: 0 });
+    expect(tracker.status["unanswered"]).toBeGreaterThan(1);
     bus.start();
     clock.runUntil(21_000);
+    expect(tracker.status).toMatchObject({ stations: ["station-1"], changes: 1, unanswered: 0 });
     expect(tracker.directory.stations).toEqual(["station-1"]);
   });
 

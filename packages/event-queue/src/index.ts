@@ -1,7 +1,12 @@
+export * from "./clear.ts";
 export * from "./event-feed.ts";
+export { EVENT_BYTES_MAX, packed, payloadsOf } from "./event-group.ts";
+export * from "./priority.ts";
 export * from "./producer.ts";
 export * from "./producer-core.ts";
-export { PRODUCERS_MAX, WINDOW } from "./producers.ts";
-export * from "./queue-state.ts";
+export { FORGET_MS, GAPS_MAX, HEARD_MS, PRODUCERS_MAX, WINDOW } from "./producers.ts";
+export { EVENTS_MAX, QUEUE_BYTES_MAX } from "./queue-counts.ts";
+export { consume, decodePosition, enqueue, LAST_POSITION_KEY, registerProducer } from "./queue-state.ts";
+export * from "./queue-view.ts";
 export * from "./rendezvous.ts";
 export * from "./station-replicator.ts";

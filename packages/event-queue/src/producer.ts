@@ -1,7 +1,17 @@
 import type { EqTracker } from "@halon/eq-tracker";
-import { decodeStateResult, type Event, encodeStateCommand, type Post, ProtoError, subjectsOf } from "@halon/proto";
+import {
+  decodeStateResult,
+  type Event,
+  type EventGroup,
+  encodeStateCommand,
+  type Post,
+  ProtoError,
+  type StateResult,
+  subjectsOf,
+} from "@halon/proto";
 import type { Replicator } from "@halon/replicator";
-import { type Clock, Driver, type DriverOutput, type Random } from "@halon/runtime";
+import { type Clock, Driver, type DriverOutput, fraction, type Random } from "@halon/runtime";
+import { laneOfPriority, type Priority } from "./priority.ts";
 import {
   type EventOutcome,
   ProducerCore,
@@ -23,6 +33,10 @@ export interface ProducerPorts {
 export interface PromulgateOptions {
   /** Events with the same key are about the same thing, and may be merged on their way. */
   readonly mergeKey?: string;
+  /** Left out: what goes with the type. Order holds within a priority. */
+  readonly priority?: Priority;
+  /** When too much waits here: end as `full`, or wait in line for room. `refuse` unless given. */
+  readonly whenFull?: "refuse" | "wait";
 }
 
 /**
@@ -45,6 +59,7 @@ export class Producer {
     const { clock, random, post, tracker } = ports;
     this.#core = new ProducerCore({ producer: name, incarnation: post.incarnation });
     this.#driver = new Driver({ core: this.#core, clock, random, perform: (output) => this.#perform(output) });
+    this.#driver.complete({ kind: "timer", name: "begin", random: fraction(random) });
     tracker?.onChange(({ transponders }) => this.#driver.complete({ kind: "transponders", names: transponders }));
   }
 
@@ -53,7 +68,12 @@ export class Producer {
     return this.#core.waiting;
   }
 
-  /** `done` once the event is durable, or never will be. It is retried until then. */
+  /** For people and their tools. */
+  get status(): Readonly<Record<string, unknown>> {
+    return this.#core.status;
+  }
+
+  /** `done` once the event is durable, or never will be, or has no room. It is retried until then. */
   promulgate(
     type: string,
     payload: Uint8Array,
@@ -62,9 +82,11 @@ export class Producer {
   ): void {
     const token = ++this.#token;
     this.#done.set(token, done);
-    const { mergeKey } = options;
+    const { mergeKey, whenFull } = options;
     const { clock } = this.#ports;
-    if (!this.#driver.submit({ kind: "promulgate", token, type, payload, mergeKey }))
+    const priority = options.priority === undefined ? 0 : laneOfPriority(options.priority);
+    const mayWait = whenFull === "wait";
+    if (!this.#driver.submit({ kind: "promulgate", token, type, payload, mergeKey, priority, mayWait }))
       clock.at(clock.nowMs(), () => this.#settle(token, { kind: "full" }));
   }
 
@@ -83,8 +105,10 @@ export class Producer {
     switch (output.kind) {
       case "done":
         return this.#settle(output.token, output.outcome);
+      case "register":
+        return this.#register(output);
       case "enqueue":
-        return this.#enqueue(output.request, output.events);
+        return this.#enqueue(output.request, output.groups);
       case "report":
         return this.#report(output.request, output.transponder, output.events);
       default:
@@ -96,16 +120,22 @@ export class Producer {
     this.#driver.complete({ kind: "answer", request, outcomes });
   }
 
-  #enqueue(request: number, events: readonly Event[]): void {
-    const payload = encodeStateCommand({ kind: "enqueue", value: { events } });
+  #register({ producer, incarnation }: ProducerOutput & { kind: "register" }): void {
+    const command = encodeStateCommand({ kind: "registerProducer", value: { producer, incarnation } });
+    this.#ports.replicator.update(command, { idempotent: true }, (outcome) => {
+      const result = outcome.kind === "result" ? resultOf(outcome.result) : undefined;
+      this.#driver.complete({
+        kind: "registered",
+        isKnown: result?.kind === "register" ? result.value.registered : undefined,
+      });
+    });
+  }
+
+  #enqueue(request: number, groups: readonly EventGroup[]): void {
+    const payload = encodeStateCommand({ kind: "enqueue", value: { events: [], groups } });
     this.#ports.replicator.update(payload, { idempotent: true }, (outcome) => {
-      if (outcome.kind === "refused") {
-        const { message } = outcome;
-        return this.#answer(
-          request,
-          events.map(() => ({ kind: "refused", message })),
-        );
-      }
+      if (outcome.kind === "refused")
+        return this.#answer(request, [{ kind: "refused", message: outcome.message, count: Number.POSITIVE_INFINITY }]);
       this.#answer(request, outcome.kind === "result" ? enqueueOutcomes(outcome.result) : undefined);
     });
   }
@@ -121,11 +151,15 @@ export class Producer {
   }
 }
 
-/** What an `enqueue` command came to, one outcome per event; `undefined` when the result cannot be read. */
+/** What an `enqueue` command came to, in the order of its events; `undefined` when the result cannot be read. */
 export function enqueueOutcomes(result: Uint8Array): readonly EventOutcome[] | undefined {
+  const decoded = resultOf(result);
+  return decoded?.kind === "enqueue" ? decoded.value.outcomes : undefined;
+}
+
+function resultOf(bytes: Uint8Array): StateResult | undefined {
   try {
-    const decoded = decodeStateResult(result);
-    return decoded.kind === "enqueue" ? decoded.value.outcomes : undefined;
+    return decodeStateResult(bytes);
   } catch (error) {
     if (error instanceof ProtoError) return undefined;
     throw error;

@@ -1,112 +1,196 @@
 import {
-  decodeQueuedEvent,
+  type Enqueue,
   type EnqueueOutcome,
-  type Event,
-  type EventId,
-  encodeQueuedEvent,
-  isName,
-  type QueuedEvent,
+  type EventGroup,
+  encodeStoredGroup,
+  type PositionRange,
+  type RegisterProducer,
 } from "@halon/proto";
 import type { Transaction, View } from "@halon/replicated-log";
-import { Producers } from "./producers.ts";
-
-/** Largest payload of one event. */
-export const EVENT_BYTES_MAX = 192 * 1024;
-/** Events that may wait to be consumed; further ones are answered `full`, and their producers hold them. */
-export const EVENTS_MAX = 100_000;
-/** Events read from the store at a time. */
-const PIECE_EVENTS = 64;
-/** Bytes of events given out at a time. */
-const PAGE_BYTES_MAX = 384 * 1024;
+import { complaint, countOf, groupOf, partOf, producerComplaint } from "./event-group.ts";
+import { LANES, type LaneNumber, laneOf } from "./priority.ts";
+import { Producers, type Verdict } from "./producers.ts";
+import { type Amount, countsOf, QueueCounts, writeJson } from "./queue-counts.ts";
+import { consumedKey, groupKey, groupsFrom, type Standing } from "./queue-keys.ts";
+import { sizeOf, withSpan } from "./spans.ts";
 
 const NEXT_KEY = "qn";
-const COUNT_KEY = "qc";
-const END = "q0";
-const keyOf = (position: number): string => `q/${position.toString().padStart(16, "0")}`;
+/** What a group costs beside its payloads, about. */
+const GROUP_BYTES = 128;
 
-const text = new TextEncoder();
-const readNumber = (view: View, key: string): number => {
-  const bytes = view.get(key);
-  return bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes));
-};
+const bytesOf = ({ payloads, sizes }: EventGroup): number => payloads.byteLength + sizes.byteLength + GROUP_BYTES;
 
-/** What is wrong with an event, or `undefined`. */
-function complaint(event: Event): string | undefined {
-  const { id, type, payload } = event;
-  if (id === undefined || !/^[A-Za-z0-9_.-]{1,128}$/.test(id.producer) || !isName(id.incarnation) || id.seq < 1)
-    return "event without a proper id: producer, incarnation and a sequence number from 1 are needed";
-  if (!/^[a-z][a-z0-9.-]{0,63}$/.test(type))
-    return `event type ${JSON.stringify(type)}: use 1 to 64 characters of a-z 0-9 . - that begin with a letter`;
-  if (payload.byteLength > EVENT_BYTES_MAX)
-    return `event of ${payload.byteLength} bytes: at most ${EVENT_BYTES_MAX} are allowed; submit a reference instead`;
-  return undefined;
+/** Takes events in, for the span of one command. */
+class Intake {
+  readonly #state: Transaction;
+  readonly #logTimeMs: number;
+  readonly #counts: QueueCounts;
+  readonly #producers: Producers;
+  #next: number;
+
+  constructor(state: Transaction, logTimeMs: number) {
+    this.#state = state;
+    this.#logTimeMs = logTimeMs;
+    this.#counts = new QueueCounts(state);
+    this.#producers = new Producers(state, logTimeMs);
+    this.#next = decodePosition(state.get(NEXT_KEY)) + 1;
+  }
+
+  register({ producer, incarnation }: RegisterProducer): boolean {
+    return (
+      producerComplaint(producer, incarnation) === undefined && this.#producers.admit(`${producer}/${incarnation}`)
+    );
+  }
+
+  /** One outcome for events that follow each other and came to the same. */
+  take(group: EventGroup): readonly EnqueueOutcome[] {
+    const count = countOf(group);
+    const wrong = complaint(group);
+    if (wrong !== undefined) return this.#all("refused", "refused", Math.max(1, Math.ceil(count)), wrong);
+    const { producer, incarnation, type, priority, registered } = group;
+    const name = `${producer}/${incarnation}`;
+    if (registered && !this.#producers.isKnown(name))
+      return this.#all("forgotten", "producerForgotten", count, forgottenMessage(name));
+    if (!this.#producers.admit(name))
+      return this.#all("full", "full", count, "too many producers were heard lately: try again later");
+    const lane = laneOf(type, priority);
+    let at = 0;
+    return this.#producers.take(name, { ...group, count }, this.#counts.room(lane, type)).map((verdict) => {
+      const outcome = this.#follow(verdict, group, lane, at);
+      at += verdict.count;
+      return outcome;
+    });
+  }
+
+  write(): void {
+    this.#counts.count("forgotten", this.#producers.forgetSilent());
+    this.#producers.write();
+    this.#counts.write();
+    this.#state.put(NEXT_KEY, new TextEncoder().encode(String(this.#next - 1)));
+  }
+
+  #all(kind: string, counter: "refused" | "full" | "producerForgotten", count: number, message: string) {
+    this.#counts.count(counter, count);
+    return [{ kind, message, position: 0, count }];
+  }
+
+  #follow({ kind, count }: Verdict, group: EventGroup, lane: LaneNumber, at: number): EnqueueOutcome {
+    switch (kind) {
+      case "new":
+        return { kind: "stored", message: "", position: this.#store(partOf(group, at, count), lane, count), count };
+      case "duplicate":
+        this.#counts.count("duplicates", count);
+        return { kind, message: "", position: 0, count };
+      case "full":
+        this.#counts.count("full", count);
+        return { kind, message: fullMessage(this.#state), position: 0, count };
+      case "refused":
+        this.#counts.count("refused", count);
+        return { kind, message: windowMessage(group.producer, group.first + at), position: 0, count };
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  #store(group: EventGroup, lane: LaneNumber, count: number): number {
+    const position = this.#next;
+    this.#next += count;
+    this.#counts.add(lane, group.type, { events: count, bytes: bytesOf(group) });
+    this.#counts.count("stored", count);
+    const stored = encodeStoredGroup({ position, logTimeMs: this.#logTimeMs, group });
+    this.#state.put(groupKey(lane, position), stored);
+    return position;
+  }
 }
+
+const windowMessage = (producer: string, seq: number): string =>
+  `event ${seq} of ${producer} is too far ahead of the lowest one without an answer: wait for answers first`;
+const forgottenMessage = (name: string): string =>
+  `ProducerForgotten: ${name} was not heard for a day, or for long while too many others were; whether the event was stored before is not known`;
+const fullMessage = (view: View): string => {
+  const events = countsOf(view).lanes.reduce((sum, each) => sum + each.events, 0);
+  return `${events} events wait to be consumed: is a coordinator running?`;
+};
 
 /**
  * The queue as part of the replicated state, under keys that begin with `q`. At least once: an event leaves by
- * {@link consume} only. All functions are deterministic.
+ * {@link consume} and {@link clear} only. All functions are deterministic.
  */
-export function enqueue(state: Transaction, events: readonly Event[], logTimeMs: number): readonly EnqueueOutcome[] {
-  const producers = new Producers(state, logTimeMs);
-  let next = readNumber(state, NEXT_KEY) + 1;
-  let count = readNumber(state, COUNT_KEY);
-  const outcomes = events.map((event): EnqueueOutcome => {
-    const message = complaint(event);
-    if (message !== undefined) return { kind: "refused", message, position: 0 };
-    const id = event.id as EventId;
-    if (count >= EVENTS_MAX && !producers.isKnown(id))
-      return { kind: "full", message: `${count} events wait to be consumed: is a coordinator running?`, position: 0 };
-    const verdict = producers.take(id, event.lowest);
-    if (verdict !== "new")
-      return { kind: verdict, message: verdict === "refused" ? windowMessage(id) : "", position: 0 };
-    const position = next++;
-    count++;
-    state.put(keyOf(position), encodeQueuedEvent({ position, logTimeMs, event }));
-    return { kind: "stored", message: "", position };
-  });
-  producers.write();
-  state.put(NEXT_KEY, text.encode(String(next - 1)));
-  state.put(COUNT_KEY, text.encode(String(count)));
+export function enqueue(state: Transaction, { events, groups = [] }: Enqueue, logTimeMs: number): EnqueueOutcome[] {
+  const intake = new Intake(state, logTimeMs);
+  const outcomes = [...events.map(groupOf), ...groups].flatMap((group) => intake.take(group));
+  intake.write();
   return outcomes;
 }
 
-const windowMessage = (id: EventId): string =>
-  `event ${id.seq} of ${id.producer} is too far ahead of the lowest one without an answer: wait for answers first`;
-
-/** Removes events. Positions that are gone already, or never were, do no harm. */
-export function consume(state: Transaction, positions: readonly number[]): void {
-  let removed = 0;
-  for (const position of positions) {
-    if (state.get(keyOf(position)) === undefined) continue;
-    state.delete(keyOf(position));
-    removed++;
-  }
-  if (removed > 0) state.put(COUNT_KEY, text.encode(String(readNumber(state, COUNT_KEY) - removed)));
+/** From now on the queue knows the producer; false when too many were heard lately. */
+export function registerProducer(state: Transaction, command: RegisterProducer, logTimeMs: number): boolean {
+  const intake = new Intake(state, logTimeMs);
+  const isKnown = intake.register(command);
+  intake.write();
+  return isKnown;
 }
 
-/** Events behind position `after`, in order, at most `limit` and about 384 KiB of them. */
-export function eventsAfter(view: View, after: number, limit: number): readonly QueuedEvent[] {
-  const events: QueuedEvent[] = [];
-  let bytes = 0;
-  // By pieces: many of the largest events would fill the memory before the first is looked at.
-  for (let from = keyOf(after + 1); events.length < limit; ) {
-    const piece = view.range({ from, to: END, limit: Math.min(PIECE_EVENTS, limit - events.length) });
-    for (const [, value] of piece) {
-      bytes += value.byteLength;
-      if (events.length > 0 && bytes > PAGE_BYTES_MAX) return events;
-      events.push(decodeQueuedEvent(value));
-    }
-    const last = events.at(-1);
-    if (last === undefined || piece.length < PIECE_EVENTS) return events;
-    from = keyOf(last.position + 1);
+/** What leaves the queue, for the span of one command. */
+export class Departures {
+  readonly #state: Transaction;
+  readonly #counts: QueueCounts;
+  /** Position of the newest event that was ever stored. */
+  readonly last: number;
+
+  constructor(state: Transaction) {
+    this.#state = state;
+    this.#counts = new QueueCounts(state);
+    this.last = decodePosition(state.get(NEXT_KEY));
   }
-  return events;
+
+  /** Takes the events from place `from` to `to` (exclusive) out of a group; says how many were there. */
+  take({ key, stored, count, consumed }: Standing, lane: LaneNumber, from: number, to: number): number {
+    const gone = withSpan(consumed, from, to);
+    const events = sizeOf(gone) - sizeOf(consumed);
+    if (events === 0) return 0;
+    const isEmpty = sizeOf(gone) === count;
+    const amount: Amount = { events, bytes: isEmpty ? bytesOf(stored.group) : 0 };
+    this.#counts.remove(lane, stored.group.type, amount);
+    if (isEmpty) this.#state.delete(key);
+    if (!isEmpty) this.#state.put(consumedKey(stored.position), writeJson(gone));
+    else if (consumed.length > 0) this.#state.delete(consumedKey(stored.position));
+    return events;
+  }
+
+  /** All groups of the lane from `first` on were looked at; the first that is left begins at `head`. */
+  advance(lane: LaneNumber, first: number, head: number): void {
+    this.#counts.advance(lane, first, head);
+  }
+
+  end(as: "consumed" | "cleared", events: number): void {
+    this.#counts.count(as, events);
+    this.#counts.write();
+  }
+}
+
+/** Removes events. Positions that are gone already, or never were, do no harm. */
+export function consume(state: Transaction, ranges: readonly PositionRange[]): void {
+  if (ranges.length === 0) return;
+  const departures = new Departures(state);
+  let events = 0;
+  for (const { first, last, priority } of ranges)
+    for (const lane of LANES) {
+      if (priority !== 0 && priority !== lane) continue;
+      let head = last + 1;
+      for (const standing of groupsFrom(state, lane, first, last)) {
+        const { position } = standing.stored;
+        const to = Math.min(standing.count, last + 1 - position);
+        const taken = departures.take(standing, lane, Math.max(0, first - position), to);
+        if (sizeOf(standing.consumed) + taken < standing.count) head = Math.min(head, position);
+        events += taken;
+      }
+      departures.advance(lane, first, Math.min(head, departures.last + 1));
+    }
+  departures.end("consumed", events);
 }
 
 /** Where the position of the newest event that was ever stored stands: it can be read through the log. */
 export const LAST_POSITION_KEY = NEXT_KEY;
 /** What is stored under {@link LAST_POSITION_KEY}; 0 before the first event. */
 export const decodePosition = (bytes: Uint8Array | undefined): number => Number(new TextDecoder().decode(bytes));
-
-/** Events that wait to be consumed. */
-export const queuedCount = (view: View): number => readNumber(view, COUNT_KEY);

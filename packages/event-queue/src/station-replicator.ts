@@ -1,6 +1,6 @@
 import { memberName } from "@halon/consensus";
 import type { EqTracker } from "@halon/eq-tracker";
-import { type Post, subjectsOf } from "@halon/proto";
+import { type Post, STATE_COMMAND_BYTES_MAX, subjectsOf } from "@halon/proto";
 import { LogReplicator } from "@halon/replicator";
 import type { Clock, Random } from "@halon/runtime";
 
@@ -16,7 +16,7 @@ export interface StationReplicatorPorts {
 export function createStationReplicator({ clock, random, post, tracker }: StationReplicatorPorts): LogReplicator {
   const subjects = subjectsOf(post.cluster);
   const replicator = new LogReplicator(
-    { members: [] },
+    { members: [], commandBytesMax: STATE_COMMAND_BYTES_MAX },
     {
       clock,
       random,

@@ -1,39 +1,33 @@
-import { EventFeed, type FeedInput } from "@halon/event-queue";
-import type { QueuedEvent } from "@halon/proto";
+import { EventFeed, type FedEvent } from "@halon/event-queue";
 import type { Queue } from "./queue.ts";
 
 /** A coordinator as the queue sees it: asks what its feed says, until nothing more comes. */
 export class Coordinator {
-  readonly received: QueuedEvent[] = [];
-  readonly #feed = new EventFeed();
+  readonly received: FedEvent[] = [];
+  readonly #feed: EventFeed;
   readonly #queue: Queue;
-  #asked: { readonly ask: number; readonly after: number; readonly limit: number } | undefined;
 
-  constructor(queue: Queue) {
+  constructor(queue: Queue, first?: number) {
     this.#queue = queue;
-    this.#step({ kind: "timer", name: "", random: 0 });
+    this.#feed = new EventFeed(first);
   }
 
-  /** Takes what there is; returns what was delivered by this. */
-  pull(): readonly QueuedEvent[] {
+  /** Takes what there is, `countMax` at most; returns what was delivered by this. */
+  pull(countMax = Number.POSITIVE_INFINITY): readonly FedEvent[] {
     const before = this.received.length;
-    while (this.#asked !== undefined) {
-      const { ask, after, limit } = this.#asked;
-      const events = this.#queue.after(after, limit);
-      if (events.length === 0) break;
-      this.#asked = undefined;
-      this.#step({ kind: "answer", ask, events });
+    for (;;) {
+      let isNews = false;
+      for (const { ask, lane, after } of this.#feed.asks(0)) {
+        const pieces = this.#queue.lane(lane, after);
+        isNews ||= pieces.length > 0;
+        this.#feed.onAnswer(ask, pieces, 0);
+      }
+      while (this.received.length - before < countMax) {
+        const event = this.#feed.next();
+        if (event === undefined) break;
+        this.received.push(event);
+      }
+      if (!isNews || this.received.length - before >= countMax) return this.received.slice(before);
     }
-    return this.received.slice(before);
-  }
-
-  settle(count: number): void {
-    this.#step({ kind: "settled", count });
-  }
-
-  #step(input: FeedInput): void {
-    for (const output of this.#feed.step(input, 0))
-      if (output.kind === "deliver") this.received.push(...output.events);
-      else if (output.kind === "ask") this.#asked = output;
   }
 }

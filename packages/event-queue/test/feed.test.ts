@@ -1,52 +1,108 @@
-import { EventFeed, type FeedOutput, UNSETTLED_MAX } from "@halon/event-queue";
-import type { QueuedEvent } from "@halon/proto";
+import { EventFeed, LANE_EVENTS_MAX, type LaneNumber, packed } from "@halon/event-queue";
+import type { LanePiece } from "@halon/proto";
 import { describe, expect, it } from "vitest";
+import { Coordinator } from "./coordinator.ts";
+import { group, Queue } from "./queue.ts";
 
-const queued = (from: number, count: number): readonly QueuedEvent[] =>
-  Array.from({ length: count }, (_, at) => ({ position: from + at, logTimeMs: 0 }));
-const kinds = (outputs: readonly FeedOutput[]): readonly string[] => outputs.map(({ kind }) => kind);
-const begin = { kind: "timer", name: "", random: 0 } as const;
+const piece = (position: number, count: number, consumed: LanePiece["consumed"] = []): LanePiece => {
+  const payloads = Array.from({ length: count }, (_, at) => new Uint8Array([position + at]));
+  const id = { producer: "p", incarnation: "i", first: position, lowest: 1 };
+  const rest = { priority: 0, type: "t", traceparent: "", registered: true, ...packed(payloads) };
+  return { stored: { position, logTimeMs: 7, group: { ...id, ...rest } }, consumed };
+};
+
+/** Answers all open questions, those of the lanes not named with nothing. */
+function answer(feed: EventFeed, pieces: Partial<Record<LaneNumber, readonly LanePiece[]>>, nowMs = 0): void {
+  for (const { ask, lane } of feed.asks(nowMs)) feed.onAnswer(ask, pieces[lane] ?? [], nowMs);
+}
+
+function drain(feed: EventFeed): readonly number[] {
+  const positions: number[] = [];
+  for (let next = feed.next(); next !== undefined; next = feed.next()) positions.push(next.position);
+  return positions;
+}
 
 describe("event feed", () => {
-  it("asks behind what it has, and delivers nothing twice", () => {
+  it("asks behind what it has, and hands out nothing twice", () => {
     const feed = new EventFeed();
-    expect(feed.step(begin, 0)).toEqual([{ kind: "ask", ask: 1, after: 0, limit: 256 }]);
-    const first = feed.step({ kind: "answer", ask: 1, events: queued(3, 2) }, 0);
-    expect(first).toEqual([
-      { kind: "deliver", events: queued(3, 2) },
-      { kind: "ask", ask: 2, after: 4, limit: 256 },
+    expect(feed.asks(0).map(({ lane, after, mayWait }) => [lane, after, mayWait])).toEqual([
+      [1, 0, false],
+      [2, 0, false],
+      [3, 0, false],
     ]);
-    // An answer that comes late, or again, is nobody's.
-    expect(feed.step({ kind: "answer", ask: 1, events: queued(3, 2) }, 0)).toEqual([]);
-    expect(feed.step({ kind: "answer", ask: 2, events: queued(3, 3) }, 0)[0]).toEqual({
-      kind: "deliver",
-      events: queued(5, 1),
-    });
+    expect(feed.asks(0)).toEqual([]);
+    feed.onAnswer(2, [piece(3, 2)], 0);
+    expect(drain(feed)).toEqual([3, 4]);
+    feed.onAnswer(2, [piece(3, 2)], 0);
+    feed.onAnswer(1, [], 0);
+    feed.onAnswer(3, [], 0);
+    const [, again] = feed.asks(0);
+    expect(again).toMatchObject({ lane: 2, after: 4, mayWait: true });
+    // A group that overlaps with what it has, as it was consumed in part.
+    feed.onAnswer(again?.ask ?? 0, [piece(3, 5)], 0);
+    expect(drain(feed)).toEqual([5, 6, 7]);
   });
 
-  it("asks again after a while when nobody answered, at once when the answer was empty", () => {
+  it("leaves out what was consumed of a group", () => {
     const feed = new EventFeed();
-    feed.step(begin, 0);
-    expect(feed.step({ kind: "answer", ask: 1, events: undefined }, 50)).toEqual([
-      { kind: "timer", name: "retry", atMs: 150 },
-    ]);
-    expect(kinds(feed.step(begin, 150))).toEqual(["ask"]);
-    expect(kinds(feed.step({ kind: "answer", ask: 2, events: [] }, 200))).toEqual(["ask"]);
+    const consumed = [
+      { first: 1, last: 2, priority: 2 },
+      { first: 4, last: 4, priority: 2 },
+      { first: 6, last: 6, priority: 2 },
+    ];
+    answer(feed, { 2: [piece(1, 6, consumed), piece(7, 1, [{ first: 7, last: 7, priority: 2 }]), piece(8, 1)] });
+    expect(drain(feed)).toEqual([3, 5, 8]);
   });
 
-  it("holds no more than its limit unsettled", () => {
+  it("asks again after a while when nobody answered", () => {
     const feed = new EventFeed();
-    let outputs = feed.step(begin, 0);
-    let delivered = 0;
-    for (let ask = 1; outputs.some(({ kind }) => kind === "ask"); ask++) {
-      const asked = outputs.find((output) => output.kind === "ask");
-      const limit = asked?.kind === "ask" ? asked.limit : 0;
-      outputs = feed.step({ kind: "answer", ask, events: queued(delivered + 1, limit) }, 0);
-      delivered += limit;
-    }
-    expect(delivered).toBe(UNSETTLED_MAX);
-    expect(feed.step({ kind: "settled", count: 3 }, 0)).toEqual([
-      { kind: "ask", ask: 5, after: UNSETTLED_MAX, limit: 3 },
-    ]);
+    const [first, ...others] = feed.asks(0);
+    for (const { ask } of others) feed.onAnswer(ask, [], 0);
+    feed.onAnswer(first?.ask ?? 0, undefined, 50);
+    expect(feed.asks(50).map(({ lane }) => lane)).toEqual([2, 3]);
+    expect(feed.askAgainAtMs(50)).toBe(150);
+    expect(feed.asks(150).map(({ lane }) => lane)).toEqual([1]);
+  });
+
+  it("holds no more of a lane than its limit, and the others go on", () => {
+    const feed = new EventFeed();
+    answer(feed, { 2: [piece(1, LANE_EVENTS_MAX)] });
+    expect(feed.asks(0).map(({ lane }) => lane)).toEqual([1, 3]);
+    feed.next();
+    expect(feed.asks(0).map(({ lane }) => lane)).toEqual([2]);
+  });
+
+  it("a higher lane goes first; a lower one keeps its share: 3 and 1 of 16", () => {
+    const feed = new EventFeed();
+    answer(feed, { 1: [piece(1, 120)], 2: [piece(1_001, 60)], 3: [piece(2_001, 30)] });
+    const lanes = drain(feed).map((position) => Math.floor(position / 1_000));
+    const shares = (of: readonly number[]) => [0, 1, 2].map((lane) => of.filter((each) => each === lane).length);
+    expect(shares(lanes.slice(0, 160))).toEqual([120, 30, 10]);
+    // Then those that are left.
+    expect(shares(lanes)).toEqual([120, 60, 30]);
+    expect(lanes.slice(160, 164)).toEqual([1, 1, 1, 1]);
+  });
+
+  it("an event that is half dealt with goes before all others, as soon as all lanes have answered", () => {
+    const feed = new EventFeed(1_001);
+    const asks = feed.asks(0);
+    feed.onAnswer(asks[0]?.ask ?? 0, [piece(1, 2)], 0);
+    expect(feed.next()).toBeUndefined();
+    feed.onAnswer(asks[1]?.ask ?? 0, [piece(1_001, 2)], 0);
+    expect(drain(feed)).toEqual([1_001, 1, 2, 1_002]);
+    const cleared = new EventFeed(1_001);
+    answer(cleared, { 1: [piece(1, 1)], 2: [piece(1_002, 1)] });
+    expect(drain(cleared)).toEqual([1, 1_002]);
+  });
+
+  it("a flood of one kind does not hold up what is urgent", () => {
+    const queue = new Queue();
+    for (let first = 1; first < 40_000; first += 4_000) queue.enqueueGroups(group(first, 4_000, { lowest: first }));
+    const coordinator = new Coordinator(queue);
+    expect(coordinator.pull(100).every(({ type }) => type === "test")).toBe(true);
+    queue.enqueueGroups(group(1, 3, { producer: "m", type: "node-unreachable" }));
+    const next = coordinator.pull(5).map(({ type }) => type);
+    expect(next.filter((type) => type === "node-unreachable")).toHaveLength(3);
+    expect(coordinator.pull().length).toBe(40_000 + 3 - 105);
   });
 });

@@ -1,5 +1,25 @@
-import { consume, enqueue, eventsAfter, queuedCount } from "@halon/event-queue";
-import type { EnqueueOutcome, Event, QueuedEvent } from "@halon/proto";
+import {
+  clear,
+  consume,
+  enqueue,
+  eventsAfter,
+  type LaneNumber,
+  laneAfter,
+  packed,
+  queuedCount,
+  queueStatus,
+  registerProducer,
+} from "@halon/event-queue";
+import type {
+  ClearQueue,
+  ClearResult,
+  EnqueueOutcome,
+  Event,
+  EventGroup,
+  LanePiece,
+  QueuedEvent,
+  QueueStatus,
+} from "@halon/proto";
 import { Transaction } from "@halon/replicated-log";
 import { type Store, VirtualClock } from "@halon/runtime";
 import { MemoryStoreDisk, openStoreMemory } from "@halon/store-memory";
@@ -15,16 +35,38 @@ export class Queue {
   }
 
   enqueue(...events: readonly Event[]): readonly EnqueueOutcome[] {
-    const transaction = new Transaction(this.store);
-    const outcomes = enqueue(transaction, events, this.logTimeMs);
-    transaction.commit();
-    return outcomes;
+    return this.#decree((state) => enqueue(state, { events }, this.logTimeMs));
+  }
+
+  /** Groups, each of one producer, type and priority. */
+  enqueueGroups(...groups: readonly EventGroup[]): readonly EnqueueOutcome[] {
+    return this.#decree((state) => enqueue(state, { events: [], groups }, this.logTimeMs));
+  }
+
+  register(producer: string, incarnation = "i"): boolean {
+    return this.#decree((state) => registerProducer(state, { producer, incarnation }, this.logTimeMs));
+  }
+
+  clear(command: Partial<ClearQueue>): ClearResult {
+    const rest = { from: 0, through: 0, type: "", priority: 2, by: "test", why: "test" };
+    return this.#decree((state) => clear(state, { ...rest, ...command }));
+  }
+
+  consumeRange(priority: number, first: number, last: number): void {
+    this.#decree((state) => consume(state, [{ first, last, priority }]));
   }
 
   consume(...positions: readonly number[]): void {
-    const transaction = new Transaction(this.store);
-    consume(transaction, positions);
-    transaction.commit();
+    this.#decree((state) =>
+      consume(
+        state,
+        positions.map((position) => ({ first: position, last: position, priority: 0 })),
+      ),
+    );
+  }
+
+  lane(lane: LaneNumber, after: number): readonly LanePiece[] {
+    return laneAfter(this.store, lane, after);
   }
 
   after(position: number, limit = 10_000): readonly QueuedEvent[] {
@@ -39,6 +81,22 @@ export class Queue {
   get count(): number {
     return queuedCount(this.store);
   }
+
+  get status(): QueueStatus {
+    return queueStatus(this.store);
+  }
+
+  /** Keys of all that the queue has stored of events. */
+  get keys(): readonly string[] {
+    return this.store.range({ from: "q/", to: "q0" }).map(([key]) => key);
+  }
+
+  #decree<Result>(apply: (state: Transaction) => Result): Result {
+    const transaction = new Transaction(this.store);
+    const result = apply(transaction);
+    transaction.commit();
+    return result;
+  }
 }
 
 export interface EventFields {
@@ -47,12 +105,23 @@ export interface EventFields {
   readonly lowest?: number;
   readonly type?: string;
   readonly payload?: Uint8Array;
+  readonly priority?: number;
+  readonly registered?: boolean;
 }
 
 /** An event that is as good as any. */
 export function event(seq: number, fields: EventFields = {}): Event {
   const { producer = "p", incarnation = "i", lowest = 1, type = "test", payload = new Uint8Array([seq]) } = fields;
-  return { id: { producer, incarnation, seq }, type, payload, traceparent: "", lowest };
+  const { priority = 0, registered = false } = fields;
+  return { id: { producer, incarnation, seq }, type, payload, traceparent: "", lowest, priority, registered };
+}
+
+/** Events that follow each other from `first` on. */
+export function group(first: number, count: number, fields: EventFields = {}): EventGroup {
+  const { producer = "p", incarnation = "i", lowest = 1, type = "test", priority = 0, registered = false } = fields;
+  const payloads = Array.from({ length: count }, (_, at) => fields.payload ?? new Uint8Array([first + at]));
+  const numbers = { producer, incarnation, first, lowest };
+  return { ...numbers, type, priority, registered, traceparent: "", ...packed(payloads) };
 }
 
 /** `p/3`, in order. */

@@ -10,8 +10,8 @@ describe("event queue", () => {
     expect(queue.count).toBe(0);
     expect(new Coordinator(queue).pull()).toEqual([]);
     for (let seq = 1; seq <= 700; seq++) queue.enqueue(event(seq));
-    const expected = Array.from({ length: 700 }, (_, at) => `p/${at + 1}`);
-    expect(names(new Coordinator(queue).pull())).toEqual(expected);
+    const expected = Array.from({ length: 700 }, (_, at) => `p/i/${at + 1}`);
+    expect(new Coordinator(queue).pull().map(({ id }) => id)).toEqual(expected);
   });
 
   it("E2 each of ten coordinators receives every event that was not consumed, a live one none twice", () => {
@@ -29,10 +29,10 @@ describe("event queue", () => {
             for (let round = 0; round < 2; round++) {
               for (let count = 0; count < stored; count++) {
                 const [outcome] = queue.enqueue(event(++seq, { lowest: seq }));
-                left.set(outcome?.position ?? 0, `p/${seq}`);
-                expected.push(`p/${seq}`);
+                left.set(outcome?.position ?? 0, `p/i/${seq}`);
+                expected.push(`p/i/${seq}`);
               }
-              received.push(...names(coordinator.pull()));
+              received.push(...coordinator.pull().map(({ id }) => id));
               // Consumed in any order, some of them twice, some that never were.
               const positions = consumed.map((at) => coordinator.received[at]?.position ?? 100_000 + at);
               queue.consume(...positions);

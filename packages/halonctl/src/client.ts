@@ -8,6 +8,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import type { ClearReply, ClearRequest, EventsReply, QueueReply } from "./queue-replies.ts";
 import type { ApplyReply, ChangeReply, GraphReply, ServicesReply, StationsReply, StatusReply } from "./replies.ts";
 
 export type ClientErrorCode =
@@ -59,8 +60,20 @@ export class HalonClient {
     return this.#call("GetStatus", {}) as Promise<StatusReply>;
   }
 
-  async submitEvent(type: string, payload: Uint8Array): Promise<void> {
-    await this.#call("SubmitEvent", { type, payload });
+  async submitEvent(type: string, payload: Uint8Array, priority: string): Promise<void> {
+    await this.#call("SubmitEvent", { type, payload, priority });
+  }
+
+  getQueue(): Promise<QueueReply> {
+    return this.#call("GetQueue", {}) as Promise<QueueReply>;
+  }
+
+  peekEvents(request: { readonly after: number; readonly limit: number }): Promise<EventsReply> {
+    return this.#call("PeekEvents", request) as Promise<EventsReply>;
+  }
+
+  clearEvents(request: ClearRequest): Promise<ClearReply> {
+    return this.#call("ClearEvents", request) as Promise<ClearReply>;
   }
 
   queryGraph(request: { type: string; id: string; after: string; limit: number }): Promise<GraphReply> {

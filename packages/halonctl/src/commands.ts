@@ -58,8 +58,12 @@ export async function graph(
 
 const parsed = (vertex: VertexReply): object => ({ ...vertex, value: JSON.parse(vertex.value) });
 
-export async function submit(task: Task, type: string, payload: Uint8Array): Promise<void> {
-  await patiently(task.world, "waiting for a majority of the stations …", task.client.submitEvent(type, payload));
+export async function submit(task: Task, type: string, payload: Uint8Array, priority: string): Promise<void> {
+  await patiently(
+    task.world,
+    "waiting for a majority of the stations …",
+    task.client.submitEvent(type, payload, priority),
+  );
   show(task, { stored: true }, () => "Stored: it reaches the coordinator, whatever dies.\n");
 }
 

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { addresses, limit, PAGE_MAX, seconds, waitSeconds } from "./arguments.ts";
 import { HalonClient } from "./client.ts";
-import { apply, graph, services, status, submit, type Task } from "./commands.ts";
+import { apply, graph, services, status, type Task } from "./commands.ts";
 import { content } from "./content.ts";
+import { eventsCommand } from "./events.ts";
 import { offlineCommands } from "./offline-program.ts";
 import { changeStations, type StationChange, stationList } from "./stations.ts";
 import { paintFor, type World } from "./terminal.ts";
@@ -87,28 +88,6 @@ export function program(world: World, fail: () => void): Command {
   stationCommand(root, task, fail);
   offlineCommands(root, world, fail);
   return root;
-}
-
-/** `events submit`. */
-function eventsCommand(
-  root: Command,
-  world: World,
-  task: (work: (task: Task) => Promise<void>) => Promise<void>,
-): void {
-  const submitCommand = root
-    .command("events")
-    .description("events for the coordinator")
-    .command("submit")
-    .description("store an event; done when it is durable: then it reaches the coordinator, whatever dies")
-    .argument("<type>", "1 to 64 of a-z 0-9 . - that begin with a letter")
-    .addOption(new Option("--payload <text>", "what it carries, as text").conflicts("payloadFile"))
-    .option("--payload-file <file>", "what it carries, from a file; - for standard input");
-  submitCommand.action(
-    async (type: string, { payload = "", payloadFile }: { payload?: string; payloadFile?: string }) => {
-      const bytes = payloadFile === undefined ? Buffer.from(payload) : await content(world, submitCommand, payloadFile);
-      await task((each) => submit(each, type, bytes));
-    },
-  );
 }
 
 /** `station list`, `add`, `remove`, `replace`. */

@@ -212,6 +212,55 @@ describe("halonctl apply", () => {
   });
 });
 
+describe("halonctl events", () => {
+  it("stats shows what waits, by priority and type", async () => {
+    const { code, out } = await ask(["events", "stats"]);
+    expect(code).toBe(0);
+    expect(out).toMatchInlineSnapshot(`
+      "PRIORITY  EVENTS  BYTES  OLDEST  WAITED
+      urgent    0       0      -       -
+      normal    2       200    7       5.0 s
+      bulk      0       0      -       -
+
+      TYPE         EVENTS  BYTES
+      disk-failed  2       200
+
+      position 8, 3 producers; stored 8, consumed 6
+      "
+    `);
+    expect(JSON.parse((await ask(["--json", "events", "stats"])).out)).toMatchObject({
+      last: 8,
+      counters: { stored: 8 },
+    });
+  });
+
+  it("peek shows events in order, and says so when none waits", async () => {
+    expect((await ask(["events", "peek"])).out).toBe("No event waits.\n");
+    const id = { producer: "user-1", incarnation: "i", seq: 4 };
+    const payload = new TextEncoder().encode("sda");
+    const event = { id, type: "disk-failed", payload, traceparent: "", lowest: 1 };
+    station.waiting = [{ position: 7, logTimeMs: 4_000, event }];
+    const { out } = await ask(["events", "peek", "--limit", "5"]);
+    expect(out).toMatch(/7 +normal +disk-failed +user-1\/i\/4 +sda/);
+  });
+
+  it("E8 clear needs to be told who, why, and that it is meant; goes on until all is cleared", async () => {
+    expect((await ask(["events", "clear"])).code).toBe(2);
+    const words = ["--by", "op", "--why", "a storm", "--priority", "normal"];
+    const unsure = await ask(["events", "clear", ...words]);
+    expect([unsure.code, station.commands]).toEqual([2, []]);
+    expect(unsure.err).toMatch(/--yes/);
+    station.cleared = [
+      { cleared: 1_024, next: 5 },
+      { cleared: 2, next: 0 },
+    ];
+    const done = await ask(["events", "clear", ...words, "--yes"]);
+    expect(done).toMatchObject({ code: 0, out: "Cleared 1026 events, of those up to position 8.\n" });
+    const first = { through: 8, type: "", priority: 2, by: "op", why: "a storm", from: 0 };
+    expect(station.commands.map(({ value }) => value)).toEqual([first, { ...first, from: 5 }]);
+  });
+});
+
 describe("halonctl events submit", () => {
   it("says when it is stored", async () => {
     expect(await ask(["events", "submit", "disk-failed", "--payload", "sda ü"])).toEqual({

@@ -1,10 +1,19 @@
 import type { PromulgateOutcome } from "@halon/event-queue";
-import type { StationStatus } from "@halon/proto";
+import {
+  type ClearResult,
+  decodeStateCommand,
+  encodeStateResult,
+  type QueuedEvent,
+  type QueueStatus,
+  type StateCommand,
+  type StationStatus,
+} from "@halon/proto";
 import { changesToStore, encodeChange, type GraphChange } from "@halon/resource-graph";
 import { systemClock } from "@halon/runtime";
 import {
   type ApiServer,
   Handlers,
+  QueueHandlers,
   type StationsChange,
   type StationsChanged,
   type StationView,
@@ -22,6 +31,16 @@ const STATUS: StationStatus = {
   lease: { epoch: 3, holder: "station-3", checkpoint: 57 },
   eventsQueued: 1,
   counters: {},
+};
+
+const share = (name: string, events: number) => ({ name, events, bytes: events * 100, oldest: 0, oldestLogTimeMs: 0 });
+const QUEUE: QueueStatus = {
+  priorities: [share("urgent", 0), { ...share("normal", 2), oldest: 7, oldestLogTimeMs: 4_000 }, share("bulk", 0)],
+  types: [share("disk-failed", 2)],
+  moreTypes: false,
+  last: 8,
+  producers: 3,
+  counters: { stored: 8, consumed: 6 },
 };
 
 /** The API of a real station, around a graph and a queue that the test holds in its hand. */
@@ -43,10 +62,36 @@ export class Station {
     identity: "test",
   });
   #server: ApiServer | undefined;
+  /** State commands of the queue that were decided. */
+  readonly commands: StateCommand[] = [];
+  queueStatus: QueueStatus = QUEUE;
+  waiting: readonly QueuedEvent[] = [];
+  /** What the next `clearQueue` commands come to. */
+  cleared: ClearResult[] = [];
+  readonly queue = new QueueHandlers({
+    ask: ({ body }, answer) =>
+      answer({
+        applied: 120,
+        logTimeMs: 9_000,
+        body:
+          body?.kind === "queue"
+            ? { kind: "queue", value: this.queueStatus }
+            : { kind: "events", value: { events: this.waiting } },
+      }),
+    replicator: {
+      update: (payload, _, done) => {
+        this.commands.push(decodeStateCommand(payload));
+        const value = this.cleared.shift() ?? { cleared: 0, next: 0 };
+        done({ kind: "result", result: encodeStateResult({ kind: "clear", value }) });
+        return () => undefined;
+      },
+    },
+  });
 
   async start(): Promise<this> {
     const handlers = new Handlers({
       cluster: "halon",
+      queue: this.queue,
       store: this.#store,
       ask: (_, answer) => answer({ applied: 120, logTimeMs: 0, body: { kind: "status", value: this.status } }),
       promulgate: (type, payload, _, done) => {

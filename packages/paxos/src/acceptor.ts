@@ -59,8 +59,19 @@ function openSuffix({ state }: Turn, ballot: MessageOf<"prepareOk">["ballot"], f
   return { kind: "prepareOk", ballot, chosen: table.chosen, entries, more };
 }
 
-const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.byteLength === b.byteLength && a.every((byte, at) => byte === b[at]);
+/** Word by word, as values are long: a call per byte takes milliseconds. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  const { byteLength } = a;
+  if (byteLength !== b.byteLength) return false;
+  const [left, right] = [a, b].map((each) => new DataView(each.buffer, each.byteOffset, byteLength)) as [
+    DataView,
+    DataView,
+  ];
+  let at = 0;
+  for (; at + 4 <= byteLength; at += 4) if (left.getInt32(at) !== right.getInt32(at)) return false;
+  for (; at < byteLength; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
 
 /**
  * Phase 2b. Accepts are contiguous: one whose predecessor is neither held in the same ballot nor known to be chosen waits

@@ -95,7 +95,13 @@ function passDecree(turn: Turn, role: Leader, { value, members }: Content): void
   const number = role.next++;
   if (members !== undefined) role.stopAt = number;
   const accepted = new Tally(assertMembership(state));
-  role.inFlight.set(number, { content: { value, members }, accepted, proposedAtMs: nowMs, sentAtMs: nowMs });
+  role.inFlight.set(number, {
+    content: { value, members },
+    accepted,
+    proposedAtMs: nowMs,
+    sentAtMs: nowMs,
+    resends: 0,
+  });
   const message = { kind: "accept", ballot: role.ballot, number, value, members, chosen: table.chosen } as const;
   role.announced = table.chosen;
   onAccept(turn, config.self, message);
@@ -144,14 +150,24 @@ function isAble({ state, nowMs }: Turn, role: Leader): boolean {
   return answering >= quorumSize(assertMembership(state));
 }
 
+/** An Accept is repeated less and less often, down to this many times the first span: who is slow is not made slower. */
+const RESEND_SPANS_MAX = 8;
+/** The first repetitions are evenly apart. */
+const RESENDS_EVEN = 2;
+
 /** Repeats each Accept that is old enough to those who have not answered it. */
 export function onResendTimer(turn: Turn): void {
   const { state, nowMs } = turn;
   const { role, config, table } = state;
   if (role.kind !== "leader") return;
   for (const [number, flight] of role.inFlight) {
-    if (nowMs - flight.sentAtMs < config.resendMs) continue;
+    if (
+      nowMs - flight.sentAtMs <
+      config.resendMs * Math.min(RESEND_SPANS_MAX, 2 ** Math.max(0, flight.resends - RESENDS_EVEN))
+    )
+      continue;
     flight.sentAtMs = nowMs;
+    flight.resends++;
     const { ballot } = role;
     const message = { kind: "accept", ballot, number, ...flight.content, chosen: table.chosen } as const;
     for (const member of assertMembership(state).members)

@@ -44,6 +44,8 @@ export interface InFlight {
   readonly accepted: Tally;
   readonly proposedAtMs: number;
   sentAtMs: number;
+  /** How often it was repeated. */
+  resends: number;
 }
 
 /** A heartbeat and who has answered it. */

@@ -1,7 +1,9 @@
 import type { MemberId, Membership } from "@halon/consensus";
 
-/** Largest payload of one command: with all that is around it, one decree. */
-export const COMMAND_BYTES_MAX = 480 * 1024;
+/** Largest payload of one command, unless a group is set up for larger ones. */
+export const COMMAND_BYTES_MAX = 256 * 1024;
+/** The most that it can be set up for: with all that is around it, one decree. */
+export const COMMAND_BYTES_LIMIT = 480 * 1024;
 /** Largest result of one command. */
 export const RESULT_BYTES_MAX = 256 * 1024;
 /** Bytes of results in one reply: what is above that is told as unknown, and asked for again. */
@@ -39,7 +41,7 @@ export interface Decree {
 }
 
 /**
- * - `too-large`: the payload is over {@link COMMAND_BYTES_MAX}, or the answer would be over {@link RESULT_BYTES_MAX}.
+ * - `too-large`: the payload is over {@link COMMAND_BYTES_MAX}, or what the group is set up for, or the answer would be over {@link RESULT_BYTES_MAX}.
  * - `session-unknown`: never registered, or forgotten. Nothing was applied *by this attempt*; an earlier one may have been.
  * - `answered`: the client itself has said that this number was answered.
  * - `window`: the number is too far ahead of `lowest`.
@@ -72,9 +74,9 @@ export type Outcome =
 
 export const refuse = (code: RefusalCode, message: string): Refusal => ({ kind: "refused", code, message });
 
-/** The refusal of a payload over {@link COMMAND_BYTES_MAX}. */
-export function refuseTooLarge(payload: Uint8Array): Refusal | undefined {
+/** The refusal of a payload over `bytesMax`. */
+export function refuseTooLarge(payload: Uint8Array, bytesMax = COMMAND_BYTES_MAX): Refusal | undefined {
   const bytes = payload.byteLength;
-  if (bytes <= COMMAND_BYTES_MAX) return undefined;
-  return refuse("too-large", `command of ${bytes} bytes: at most ${COMMAND_BYTES_MAX} are allowed; split it`);
+  if (bytes <= bytesMax) return undefined;
+  return refuse("too-large", `command of ${bytes} bytes: at most ${bytesMax} are allowed; split it`);
 }

@@ -9,7 +9,7 @@ import {
   splitBatch,
 } from "./client-call.ts";
 import { ClientSession } from "./client-session.ts";
-import { COMMANDS_MAX, type Command, type Outcome, refuseTooLarge } from "./command.ts";
+import { COMMAND_BYTES_MAX, COMMANDS_MAX, type Command, type Outcome, refuseTooLarge } from "./command.ts";
 import { STALE_TIMER, StaleReads } from "./stale-reads.ts";
 
 export interface LogClientConfig {
@@ -17,9 +17,15 @@ export interface LogClientConfig {
   /** Calls that may wait, sent or not; a further one ends as `full`. */
   readonly callsMax?: number;
   readonly requestTimeoutMs?: number;
+  /** As the members have it. */
+  readonly commandBytesMax?: number;
 }
 
-export const LOG_CLIENT_DEFAULTS = { callsMax: 16_384, requestTimeoutMs: 1_000 } as const;
+export const LOG_CLIENT_DEFAULTS = {
+  callsMax: 16_384,
+  requestTimeoutMs: 1_000,
+  commandBytesMax: COMMAND_BYTES_MAX,
+} as const;
 /** Redirections followed at once, before backing off: two members may each name the other. */
 const REDIRECTS_MAX = 3;
 const BACKOFF_TIMER = "backoff";
@@ -100,7 +106,7 @@ export class LogClient {
 
   #onCall({ token, command: kind, payload }: LogClientInput & { kind: "call" }, out: LogClientOutput[]): void {
     if (this.#calls.has(token)) assert(false, `call ${token} made twice`);
-    const refusal = refuseTooLarge(payload);
+    const refusal = refuseTooLarge(payload, this.#config.commandBytesMax);
     if (refusal !== undefined) out.push({ kind: "done", token, outcome: refusal });
     else if (this.#calls.size >= this.#config.callsMax) out.push({ kind: "done", token, outcome: { kind: "full" } });
     else {

@@ -1,5 +1,5 @@
 import type { ConsensusInput, ConsensusOutput, MemberId, Membership } from "@halon/consensus";
-import type { Command, Decree, Outcome } from "./command.ts";
+import { COMMAND_BYTES_MAX, type Command, type Decree, type Outcome } from "./command.ts";
 import type { Reply } from "./submission.ts";
 
 export type LogInput =
@@ -28,6 +28,12 @@ export interface LogConfig {
   readonly waitingBytesMax?: number;
   /** Reads that may wait; more are answered `busy`. */
   readonly waitingReadsMax?: number;
+  /** Largest payload of a command, at most `COMMAND_BYTES_LIMIT`; a larger one is refused. The same on all members. */
+  readonly commandBytesMax?: number;
 }
 
-export const LOG_DEFAULTS = { waitingBytesMax: 32 * 1024 * 1024, waitingReadsMax: 65_536 } as const;
+export const LOG_DEFAULTS = {
+  waitingBytesMax: 32 * 1024 * 1024,
+  waitingReadsMax: 65_536,
+  commandBytesMax: COMMAND_BYTES_MAX,
+} as const;

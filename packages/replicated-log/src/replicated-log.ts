@@ -1,6 +1,6 @@
 import { assert, type Consensus, type ConsensusOutput, type ConsensusStatus, type MemberId } from "@halon/consensus";
 import { decodeDecree, decodeReconfigure, encodeReconfigured, LogCodecError } from "./codec.ts";
-import { type Command, type Decree, type Outcome, refuse, refuseTooLarge } from "./command.ts";
+import { COMMAND_BYTES_LIMIT, type Command, type Decree, type Outcome, refuse, refuseTooLarge } from "./command.ts";
 import { LOG_DEFAULTS, type LogConfig, type LogInput, type LogOutput } from "./log-io.ts";
 import { type Decided, OwnDecrees, type Proposal } from "./own-decrees.ts";
 import { Reads } from "./reads.ts";
@@ -40,6 +40,11 @@ export class ReplicatedLog {
   constructor(consensus: Consensus, config: LogConfig) {
     this.#consensus = consensus;
     this.#config = { ...LOG_DEFAULTS, ...config };
+    const { commandBytesMax } = this.#config;
+    assert(
+      commandBytesMax <= COMMAND_BYTES_LIMIT,
+      `commandBytesMax is ${commandBytesMax}: a decree has room for ${COMMAND_BYTES_LIMIT}`,
+    );
     this.#updates = new Updates(this.#config);
     this.#reads = new Reads(this.#config);
   }
@@ -117,7 +122,7 @@ export class ReplicatedLog {
     if (command.kind === "unsupported")
       return refuse("malformed", "a command of a kind that this member does not know: is it of an older version?");
     if (command.kind !== "stale" && this.#office === "out") return { kind: "notLeader", leader: this.#leader };
-    const refusal = refuseTooLarge(command.payload);
+    const refusal = refuseTooLarge(command.payload, this.#config.commandBytesMax);
     if (refusal !== undefined) return refusal;
     if (command.kind === "read" || command.kind === "stale" || command.kind === "reconfigure")
       return this.#reads.take(waiting) ? undefined : { kind: "busy" };

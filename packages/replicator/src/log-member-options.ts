@@ -46,6 +46,8 @@ export interface LogMemberOptions {
    * are read when the member starts.
    */
   readonly storeDigest?: string;
+  /** Largest payload of a command, if not 256 KiB. The same on all members, and to be told to their clients. */
+  readonly commandBytesMax?: number;
   /** Decrees from one comparison of states to the next. The same on all members. */
   readonly digestEvery?: number;
   readonly onLeader?: (leader: MemberId | undefined) => void;

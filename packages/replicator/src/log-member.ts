@@ -54,11 +54,14 @@ export class LogMember {
 
   constructor(options: LogMemberOptions, ports: LogMemberPorts) {
     const { clock, random, journal, send } = ports;
-    const { self } = options;
+    const { self, commandBytesMax } = options;
     const store = new TrackedStore(ports.store);
     this.#ports = ports;
     this.#options = options;
-    this.#log = new ReplicatedLog(options.consensus, { self });
+    this.#log = new ReplicatedLog(options.consensus, {
+      self,
+      ...(commandBytesMax !== undefined && { commandBytesMax }),
+    });
     const core = { step: (input: LogInput | TimerInput, nowMs: number) => this.#step(input, nowMs) };
     this.#driver = new Driver({ core, clock, random, journal, perform: (output) => this.#perform(output) });
     this.#submissions = new Submissions((token, commands) => this.#take(token, commands));

@@ -1,3 +1,4 @@
+import type { Counts } from "./counts.ts";
 import type { QueuedEvent } from "./event-type.ts";
 import type { InstanceTable } from "./instance-table.ts";
 import { instanceId } from "./names.ts";
@@ -20,10 +21,19 @@ export class DeliveryRound {
   readonly #triggers: ReadonlyMap<string, Trigger>;
   readonly #ids: readonly string[];
   readonly #refusals: readonly string[];
+  readonly #counts: Counts;
   #at = 0;
   #wanted: boolean;
 
-  private constructor(event: QueuedEvent, value: unknown, aims: Aims, ids: readonly string[], wanted: boolean) {
+  private constructor(
+    event: QueuedEvent,
+    value: unknown,
+    aims: Aims,
+    ids: readonly string[],
+    wanted: boolean,
+    counts: Counts,
+  ) {
+    this.#counts = counts;
     this.event = event;
     this.#value = value;
     this.#triggers = aims.triggers;
@@ -39,27 +49,38 @@ export class DeliveryRound {
   static of(
     event: QueuedEvent,
     after: string,
-    { book, schedule, turn, inputBytesMax }: DeliveryPorts,
+    { book, schedule, turn, counts, inputBytesMax }: DeliveryPorts,
   ): DeliveryRound | undefined {
     const type = book.eventType(event.type);
     if (type === undefined) {
       turn.consumeUnknown(event);
       return undefined;
     }
+    const isOnlyCounted =
+      counts.wants(event.type) && book.begunBy(event.type).length === 0 && !schedule.hasListeners(event.type);
     let value: unknown;
     try {
       if (event.payload.length > inputBytesMax)
         throw new RangeError(`${event.payload.length} bytes: at most ${inputBytesMax} (inputBytesMax) are taken`);
-      value = type.decode(event.payload.slice());
+      value = type.decode(isOnlyCounted ? event.payload : event.payload.slice());
     } catch (error) {
       turn.refuse(event, errorText(error));
+      turn.consume(event, true);
+      return undefined;
+    }
+    if (isOnlyCounted) {
+      counts.note(event, value, turn);
       turn.consume(event, true);
       return undefined;
     }
     const aims = aimsOf(value, book.begunBy(event.type));
     const concerned = new Set([...schedule.listeners(event.type), ...aims.triggers.keys()]);
     const ids = [...concerned].filter((id) => id > after).sort();
-    return new DeliveryRound(event, value, aims, ids, after !== "" || aims.triggers.size > 0);
+    const wanted = after !== "" || aims.triggers.size > 0 || counts.wants(event.type);
+    // Instances keep it: what it came in is let go.
+    const { position, id, payload } = event;
+    const kept = { position, id, type: event.type, payload: payload.slice() };
+    return new DeliveryRound(kept, value, aims, ids, wanted, counts);
   }
 
   /** Instances that it begins. */
@@ -79,6 +100,7 @@ export class DeliveryRound {
     const id = this.#ids[this.#at];
     if (id === undefined) {
       for (const why of this.#refusals) turn.refuse(this.event, why);
+      this.#counts.note(this.event, this.#value, turn);
       turn.consume(this.event, this.#wanted);
       return false;
     }
@@ -98,6 +120,7 @@ export interface DeliveryPorts {
   readonly book: RuleBook;
   readonly schedule: Schedule;
   readonly turn: TurnDraft;
+  readonly counts: Counts;
   readonly inputBytesMax: number;
 }
 

@@ -1,4 +1,5 @@
 import type { Graph, Json } from "@halon/resource-graph";
+import type { Counter } from "./counter.ts";
 import type { QueuedEvent } from "./event-type.ts";
 import type { Limits } from "./limits.ts";
 import type { Answer } from "./operation.ts";
@@ -8,6 +9,8 @@ import type { Rule } from "./rule.ts";
 /** What an engine is built from. */
 export interface EngineOptions {
   readonly rules: readonly Rule[];
+  /** Beside the rules. */
+  readonly counters?: readonly Counter[];
   /** As persisted. */
   readonly graph: Graph;
   /** All that turns have written and not removed, in any order. */
@@ -23,6 +26,8 @@ export interface EngineOptions {
 /** `logTimeMs`: log time moves on to there with the event. */
 export interface EventInput extends QueuedEvent {
   readonly logTimeMs: number;
+  /** Positions ascend within a lane. Without it there is one. */
+  readonly lane?: number;
 }
 
 /** What came back for a command. */

@@ -1,5 +1,6 @@
 import type { Graph, Json } from "@halon/resource-graph";
 import { assert } from "@halon/runtime";
+import { Counts } from "./counts.ts";
 import { DeliveryRound } from "./delivery.ts";
 import type { AnswerInput, EngineOptions, EventInput } from "./engine-input.ts";
 import { type Delivery, encodeDelivery } from "./entry.ts";
@@ -38,6 +39,7 @@ export class Engine {
   readonly #schedule = new Schedule();
   readonly #turn: TurnDraft;
   readonly #table: InstanceTable;
+  readonly #counts: Counts;
   #vars: Readonly<Record<string, Json>>;
   #nowMs: number;
   /** Timers fire up to here. Invariant: not above `#nowMs`. */
@@ -49,20 +51,23 @@ export class Engine {
   #resumed: Delivery | undefined;
   /** Whether the store has an entry of a round that is not at its end. */
   #isRoundStored: boolean;
-  #lastPosition = -1;
+  /** By lane. */
+  readonly #lastPositions = new Map<number, number>();
   /** Found at the start; parked as far as a turn has room. */
   readonly #faults: { readonly instance: Instance; readonly fault: Fault }[];
 
   /** Throws {@link RulesError} for rules or limits that cannot be. */
-  constructor({ rules, graph, entries = [], vars = {}, limits = {}, logTimeMs, random }: EngineOptions) {
-    this.#book = new RuleBook(rules);
+  constructor({ rules, counters = [], graph, entries = [], vars = {}, limits = {}, logTimeMs, random }: EngineOptions) {
+    this.#book = new RuleBook(rules, counters);
     this.#limits = limitsWith(limits);
     this.#turn = new TurnDraft(graph, this.#limits);
     this.#table = new InstanceTable(this.#schedule, this.#turn, this.#limits);
     this.#vars = vars;
     this.#nowMs = logTimeMs;
     this.#random = random;
-    const { instances, faults, delivery } = restore(this.#book, entries);
+    const persisted = [...entries];
+    this.#counts = new Counts(counters, persisted);
+    const { instances, faults, delivery } = restore(this.#book, persisted);
     this.#resumed = delivery;
     this.#isRoundStored = delivery !== undefined;
     for (const instance of instances) this.#table.restore(instance);
@@ -83,9 +88,29 @@ export class Engine {
     return !this.#turn.isEmpty;
   }
 
+  /** Whether `take` gives more than events that were consumed and counted, or nothing more goes into the turn. */
+  get isPressing(): boolean {
+    return this.#turn.isPressing || this.#turn.isFull;
+  }
+
   /** When `onTime` is wanted at the latest. */
   get nextTimerMs(): number | undefined {
     return this.#schedule.nextTimerMs;
+  }
+
+  /** Whether an event would be begun with at once. */
+  get isIdle(): boolean {
+    return this.#inbox.length === 0 && !this.#turn.isFull;
+  }
+
+  /** Position of the event that an earlier engine has given to some of those that want it: it is wanted before any other. */
+  get resumedPosition(): number | undefined {
+    return this.#resumed?.position;
+  }
+
+  /** What the counters have counted, by their names and labels; ahead of what is persisted. */
+  get counts(): Readonly<Record<string, Readonly<Record<string, number>>>> {
+    return this.#counts.report;
   }
 
   /** Inputs that wait for room. */
@@ -94,13 +119,14 @@ export class Engine {
   }
 
   /**
-   * Takes an event. Positions ascend; one that does not is taken for a repetition and let pass. False when the inbox is
+   * Takes an event. Positions ascend within a lane; one that does not is taken for a repetition and let pass. False when the inbox is
    * full: give it again after the next `take`.
    */
-  onEvent({ logTimeMs, ...event }: EventInput): boolean {
-    if (event.position <= this.#lastPosition) return true;
+  onEvent(event: EventInput): boolean {
+    const { position, logTimeMs, lane = 0 } = event;
+    if (position <= (this.#lastPositions.get(lane) ?? -1)) return true;
     if (this.#inbox.length >= this.#limits.inboxMax) return false;
-    this.#lastPosition = event.position;
+    this.#lastPositions.set(lane, position);
     this.#inbox.push({ kind: "event", event, logTimeMs });
     this.#pump();
     return true;
@@ -139,6 +165,7 @@ export class Engine {
       this.#turn.put(DELIVERY_KEY, encodeDelivery({ position, after }), !this.#isRoundStored);
       this.#isRoundStored = true;
     }
+    this.#counts.write(this.#turn);
     const turn = this.#turn.close();
     this.#pump();
     return turn;
@@ -273,6 +300,7 @@ export class Engine {
       book: this.#book,
       schedule: this.#schedule,
       turn: this.#turn,
+      counts: this.#counts,
       inputBytesMax,
     });
     if (round !== undefined && this.#table.size + round.beginsCount(this.#table) > this.#limits.instancesMax)

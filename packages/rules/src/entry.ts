@@ -85,6 +85,8 @@ export function encodeEntry({ kind, digest, dueMs, recorded }: JournalEntry): Ui
 export const encodeHead = ({ version, trigger, attempt, retry, parked }: Head): Uint8Array =>
   toBytes({ version, trigger: plainEvent(trigger), attempt, retry, parked });
 
+export const encodeCounts = (labels: ReadonlyMap<string, number>): Uint8Array => toBytes([...labels]);
+
 export const encodeDelivery = ({ position, after }: Delivery): Uint8Array => toBytes([position, after]);
 
 /** The reverse of {@link encodeEvent}, as the next three are of theirs. All throw `bad-format`. */
@@ -115,6 +117,14 @@ export function decodeDelivery(bytes: Uint8Array): Delivery {
   const [position, after] = list(parsed(bytes));
   return { position: number(position), after: text(after) };
 }
+
+export const decodeCounts = (bytes: Uint8Array): Map<string, number> =>
+  new Map(
+    list(parsed(bytes)).map((plain) => {
+      const [label, count] = list(plain);
+      return [text(label), number(count)];
+    }),
+  );
 
 const retryOf = ({ count, dueMs }: Record<string, unknown>): Retry => ({ count: number(count), dueMs: number(dueMs) });
 

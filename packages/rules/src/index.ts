@@ -1,4 +1,6 @@
 export { RuleContext } from "./context.ts";
+export { type Counter, type CounterSpec, counter } from "./counter.ts";
+export { LABELS_MAX, OTHER_LABEL } from "./counts.ts";
 export { DECISION_EVENTS_MAX, type Decision } from "./decision.ts";
 export { Engine } from "./engine.ts";
 export type { AnswerInput, EngineOptions, EventInput } from "./engine-input.ts";

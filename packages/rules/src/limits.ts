@@ -32,6 +32,8 @@ export interface Limits {
 
   /** Nothing more begins in a turn that has reached one of these; it ends above them by at most one step. */
   readonly turnBytesMax: number;
+  /** The same, with what came and went within the turn: how long one may take to make. */
+  readonly turnWorkBytesMax: number;
   readonly turnCommandsMax: number;
   readonly turnDecisionsMax: number;
   /** Events consumed and answers settled by one turn. */
@@ -60,6 +62,7 @@ export const LIMITS_DEFAULT: Limits = Object.freeze({
   afterMsMax: 366 * 24 * 3_600_000,
   backlogMax: 256,
   turnBytesMax: 192 * 1024,
+  turnWorkBytesMax: 768 * 1024,
   turnCommandsMax: 1_024,
   turnDecisionsMax: 1_024,
   turnInputsMax: 4_096,

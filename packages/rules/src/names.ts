@@ -37,12 +37,15 @@ export const timerDueMs = (key: string): number => Number(key.slice(0, NUMBER_DI
  *     <rule>/<key>/j/<n>           result of the n-th operation of this run
  *     <rule>/<key>/b/<position>    an event kept for a step that is to be retried
  *     ~delivery                    how far an event has come that needs more than one turn
+ *     ~counts/<counter>            what a counter has counted
  */
 export const headKey = (id: string): string => `${id}/head`;
 export const nextKey = (id: string): string => `${id}/next`;
 export const journalKey = (id: string, at: number): string => `${id}/j/${sortable(at)}`;
 export const backlogKey = (id: string, position: number): string => `${id}/b/${sortable(position)}`;
 export const DELIVERY_KEY = "~delivery";
+export const COUNTS_PREFIX = "~counts/";
+export const countsKey = (counter: string): string => COUNTS_PREFIX + counter;
 
 /** The parts of a key, or undefined for what none of the above makes. */
 export function parseEntryKey(key: string): EntryKey | undefined {

@@ -1,7 +1,7 @@
 import { assert } from "@halon/runtime";
 import { type Delivery, decodeDelivery, decodeEntry, decodeEvent, decodeHead, type Head } from "./entry.ts";
 import { Instance } from "./instance.ts";
-import { DELIVERY_KEY, type EntryKey, parseEntryKey } from "./names.ts";
+import { COUNTS_PREFIX, DELIVERY_KEY, type EntryKey, parseEntryKey } from "./names.ts";
 import type { RuleBook } from "./rule-book.ts";
 import { errorText, type ParkCode, RulesError } from "./rules-error.ts";
 
@@ -34,6 +34,7 @@ export function restore(book: RuleBook, entries: Iterable<PersistedEntry>): Rest
       delivery = decodeDelivery(bytes);
       continue;
     }
+    if (key.startsWith(COUNTS_PREFIX)) continue;
     const at = parseEntryKey(key);
     assert(
       at !== undefined,

@@ -66,6 +66,10 @@ export class Schedule {
     return this.#listeners.get(type) ?? [];
   }
 
+  hasListeners(type: string): boolean {
+    return (this.#listeners.get(type)?.size ?? 0) > 0;
+  }
+
   asker(commandId: string): string | undefined {
     return this.#asked.get(commandId);
   }

@@ -50,6 +50,10 @@ interface Write {
 
 /** Counted for each input and write beside its texts. */
 const FRAME_BYTES = 32;
+/** Counted for an event that is consumed: those that follow each other are told as one range. */
+const CONSUMED_BYTES = 1;
+
+const bytesOf = (key: string, value: Uint8Array | undefined): number => FRAME_BYTES + key.length + (value?.length ?? 0);
 
 /** The turn in the making, and the graph as it will be. */
 export class TurnDraft {
@@ -57,6 +61,8 @@ export class TurnDraft {
   #base: Graph;
   #graph: Graph;
   #bytes = 0;
+  /** As `#bytes`, with what came and went again: what it took to make the turn. */
+  #workBytes = 0;
   #changes: (readonly GraphChange[])[] = [];
   #writes = new Map<string, Write>();
   #consumed: number[] = [];
@@ -82,10 +88,16 @@ export class TurnDraft {
     return this.#bytes === 0;
   }
 
+  /** Whether there is more in it than consumed events. */
+  get isPressing(): boolean {
+    return this.#bytes > this.#consumed.length * CONSUMED_BYTES;
+  }
+
   get isFull(): boolean {
-    const { turnBytesMax, turnCommandsMax, turnDecisionsMax, turnInputsMax } = this.#limits;
+    const { turnBytesMax, turnWorkBytesMax, turnCommandsMax, turnDecisionsMax, turnInputsMax } = this.#limits;
     return (
       this.#bytes >= turnBytesMax ||
+      this.#workBytes >= turnWorkBytesMax ||
       this.#commands.length >= turnCommandsMax ||
       this.#decisions.length >= turnDecisionsMax ||
       this.#consumed.length + this.#settled.length >= turnInputsMax
@@ -98,49 +110,57 @@ export class TurnDraft {
     this.#changes.push(...draft.changes);
     this.#commands.push(...draft.commands);
     this.#decisions.push(...draft.decisions);
-    this.#bytes += draft.bytes;
+    this.#grow(draft.bytes, draft.bytes);
   }
 
   decide(decision: Decision): void {
     this.#decisions.push(decision);
-    this.#bytes += decisionBytes(decision);
+    this.#grow(decisionBytes(decision), decisionBytes(decision));
   }
 
   put(key: string, value: Uint8Array, isNew: boolean): void {
-    this.#writes.set(key, { value, isNew: this.#writes.get(key)?.isNew ?? isNew });
-    this.#bytes += FRAME_BYTES + key.length + value.length;
+    const before = this.#writes.get(key);
+    this.#writes.set(key, { value, isNew: before?.isNew ?? isNew });
+    this.#grow(bytesOf(key, value) - (before === undefined ? 0 : bytesOf(key, before.value)), bytesOf(key, value));
   }
 
   /** What came and went within this turn leaves nothing. */
   remove(key: string): void {
-    const isNew = this.#writes.get(key)?.isNew ?? false;
+    const before = this.#writes.get(key);
+    const isNew = before?.isNew ?? false;
+    const sooner = before === undefined ? 0 : bytesOf(key, before.value);
     if (isNew) this.#writes.delete(key);
     else this.#writes.set(key, { value: undefined, isNew });
-    this.#bytes += FRAME_BYTES + key.length;
+    this.#grow((isNew ? 0 : bytesOf(key, undefined)) - sooner, bytesOf(key, undefined));
+  }
+
+  #grow(bytes: number, workBytes: number): void {
+    this.#bytes += bytes;
+    this.#workBytes += workBytes;
   }
 
   consume(event: QueuedEvent, wanted: boolean): void {
     this.#consumed.push(event.position);
     if (!wanted) this.#unwantedEvents++;
-    this.#bytes += FRAME_BYTES;
+    this.#grow(CONSUMED_BYTES, CONSUMED_BYTES);
   }
 
   consumeUnknown(event: QueuedEvent): void {
     this.consume(event, true);
     this.#unknownTypes.set(event.type, (this.#unknownTypes.get(event.type) ?? 0) + 1);
-    this.#bytes += event.type.length;
+    this.#grow(event.type.length, event.type.length);
   }
 
   /** Does not consume it: others may want it. */
   refuse({ position, id, type }: QueuedEvent, why: string): void {
     this.#refused.push({ position, eventId: id, type, why });
-    this.#bytes += FRAME_BYTES + id.length + type.length + why.length;
+    this.#grow(FRAME_BYTES + id.length + type.length + why.length, FRAME_BYTES + id.length + type.length + why.length);
   }
 
   settle(commandId: string, wanted: boolean): void {
     this.#settled.push(commandId);
     if (!wanted) this.#unwantedAnswers++;
-    this.#bytes += FRAME_BYTES + commandId.length;
+    this.#grow(FRAME_BYTES + commandId.length, FRAME_BYTES + commandId.length);
   }
 
   /** What is in it, and begins the next one. */
@@ -160,6 +180,7 @@ export class TurnDraft {
     };
     this.#base = this.#graph;
     this.#bytes = 0;
+    this.#workBytes = 0;
     this.#changes = [];
     this.#writes = new Map();
     this.#consumed = [];

@@ -1,4 +1,4 @@
-import type { Checkpoint, KeyChange, NodeCommand } from "@halon/proto";
+import type { Checkpoint, KeyChange, NodeCommand, PositionRange } from "@halon/proto";
 import { changesToStore, encodeChange, type GraphChange } from "@halon/resource-graph";
 import type { Limits, Turn } from "@halon/rules";
 import { encodeOutboxEntry, outboxKey } from "./outbox.ts";
@@ -12,6 +12,8 @@ import { encodeOutboxEntry, outboxKey } from "./outbox.ts";
 export const ENGINE_LIMITS: Partial<Limits> = {
   inputBytesMax: 101 * 1024,
   turnBytesMax: 24 * 1024,
+  turnWorkBytesMax: 512 * 1024,
+  turnInputsMax: 16_384,
   turnCommandsMax: 256,
   turnDecisionsMax: 256,
   stepBytesMax: 360 * 1024,
@@ -34,8 +36,14 @@ const change = (key: string, value: Uint8Array | undefined): KeyChange =>
 export const graphWrites = (changes: readonly GraphChange[]): readonly KeyChange[] =>
   changesToStore(changes.map(encodeChange)).map(({ key, value }) => change(`g/${key}`, value));
 
-/** A turn as what is decided. `commands`: those of the turn, as they go into the outbox. */
-export function checkpointOf(epoch: number, number: number, turn: Turn, commands: readonly NodeCommand[]): Checkpoint {
+/** A turn as what is decided. `commands`: those of the turn, as they go into the outbox. `consumedRanges`: what it consumed. */
+export function checkpointOf(
+  epoch: number,
+  number: number,
+  turn: Turn,
+  commands: readonly NodeCommand[],
+  consumedRanges: readonly PositionRange[],
+): Checkpoint {
   const changes = [
     ...graphWrites(turn.graphChanges),
     ...turn.entryWrites.map(({ key, value }) => change(`i/${key}`, value)),
@@ -51,7 +59,7 @@ export function checkpointOf(epoch: number, number: number, turn: Turn, commands
     logTimeMs: 0,
     epoch,
   }));
-  return { epoch, number, consumed: turn.consumed, changes, decisions };
+  return { epoch, number, consumed: [], changes, decisions, consumedRanges };
 }
 
 /** What the turn is about, for a complaint that it is too large. */

@@ -1,19 +1,20 @@
+import type { FeedAsk } from "@halon/event-queue";
 import {
   type Checkpoint,
   type CheckpointResult,
   type CommandReply,
   decodeNodeCommand,
   encodeStateCommand,
-  formatEventId,
+  type LanePiece,
   type NodeCommand,
-  type QueuedEvent,
+  STATE_COMMAND_BYTES_MAX,
 } from "@halon/proto";
-import { COMMAND_BYTES_MAX } from "@halon/replicated-log";
 import { Graph, GraphError } from "@halon/resource-graph";
-import { type Answer, Engine, type Rule, type Turn } from "@halon/rules";
+import { type Answer, type Counter, Engine, type Rule, type Turn } from "@halon/rules";
 import { assert } from "@halon/runtime";
 import { checkpointOf, ENGINE_LIMITS, emptyCheckpoint, subjectOf } from "./checkpoint.ts";
 import { specsOn } from "./instances.ts";
+import { Intake } from "./intake.ts";
 import { type Migrated, migrated } from "./migrating.ts";
 import { decodeOutboxEntry, Outbox } from "./outbox.ts";
 import { Node, schema } from "./schema.ts";
@@ -21,6 +22,7 @@ import { Node, schema } from "./schema.ts";
 export interface CoordinatorConfig {
   readonly epoch: number;
   readonly rules: readonly Rule[];
+  readonly counters?: readonly Counter[];
   /** Settings that rules read by name. */
   readonly vars?: Readonly<Record<string, boolean | number | string>>;
   readonly leaseMs?: number;
@@ -30,6 +32,8 @@ export interface CoordinatorConfig {
 export const COORDINATOR_DEFAULTS = { leaseMs: 2_000, renewMs: 400 } as const;
 /** Timers on log time are looked at this much after they are due, and no oftener. */
 const TIMER_GRAIN_MS = 5;
+/** From one checkpoint to the next when all there is to say is that events were consumed. */
+const COUNT_GATHER_MS = 20;
 /** Answers given to the rules that wait for room in a turn. The rest of the engine's inbox is for events. */
 const ANSWERS_MAX = 2_048;
 
@@ -45,7 +49,8 @@ export interface Loaded {
 export type CoordinatorInput =
   /** The state, as of the grant of this epoch or later. First, and once. */
   | { readonly kind: "loaded"; readonly state: Loaded; readonly random: number }
-  | { readonly kind: "events"; readonly events: readonly QueuedEvent[] }
+  /** What an `ask` came to; `undefined` when there was no answer. */
+  | { readonly kind: "lane"; readonly ask: number; readonly pieces: readonly LanePiece[] | undefined }
   /** What the checkpoint came to; `undefined` when that is not known and never will be, and why. */
   | {
       readonly kind: "decided";
@@ -61,9 +66,9 @@ export type CoordinatorOutput =
   | { readonly kind: "checkpoint"; readonly checkpoint: Checkpoint; readonly command: Uint8Array }
   /** Send each command to its node; answer with `replies`, as many as there are. */
   | { readonly kind: "batch"; readonly batch: number; readonly commands: readonly NodeCommand[] }
-  /** That many events have been dealt with. */
-  | { readonly kind: "settled"; readonly count: number }
-  /** The lease is held: from now on events are wanted. */
+  /** Have a station tell what of a lane of the queue stands behind a position; answer with `lane`. */
+  | ({ readonly kind: "ask" } & FeedAsk)
+  /** The lease is held. */
   | { readonly kind: "acting"; readonly epoch: number }
   /** Something was decided, for people to see. */
   | { readonly kind: "notice"; readonly text: string; readonly facts: Readonly<Record<string, unknown>> }
@@ -86,6 +91,7 @@ export class CoordinatorCore {
   readonly #config: Required<CoordinatorConfig>;
   readonly #outbox = new Outbox();
   #engine: Engine | undefined;
+  #intake = new Intake(undefined);
   /** As decided: what nodes are told must not be ahead of it. */
   #graph = Graph.empty(schema);
   #number = 0;
@@ -100,7 +106,7 @@ export class CoordinatorCore {
   #isStopped = false;
 
   constructor(config: CoordinatorConfig) {
-    this.#config = { vars: {}, ...COORDINATOR_DEFAULTS, ...config };
+    this.#config = { vars: {}, counters: [], ...COORDINATOR_DEFAULTS, ...config };
   }
 
   get status(): Readonly<Record<string, unknown>> {
@@ -108,8 +114,9 @@ export class CoordinatorCore {
     const inbox = this.#engine?.inboxLength ?? 0;
     const rules = [...(this.#engine?.instances() ?? [])];
     const parked = rules.filter(({ state }) => state === "parked").map(({ rule, key }) => `${rule}/${key}`);
-    const counts = { outbox: this.#outbox.size, inbox, rules: rules.length };
-    return { epoch, acting: this.#isActing, checkpoint: this.#number, ...counts, parked: parked.slice(0, 16) };
+    const counts = { outbox: this.#outbox.size, inbox, events: this.#intake.waiting, rules: rules.length };
+    const counted = this.#engine?.counts ?? {};
+    return { epoch, counted, acting: this.#isActing, checkpoint: this.#number, ...counts, parked: parked.slice(0, 16) };
   }
 
   step(input: CoordinatorInput, nowMs: number): readonly CoordinatorOutput[] {
@@ -126,8 +133,8 @@ export class CoordinatorCore {
     switch (input.kind) {
       case "loaded":
         return this.#onLoaded(input.state, input.random, nowMs, out);
-      case "events":
-        return this.#onEvents(input.events);
+      case "lane":
+        return this.#intake.onAnswer(input.ask, input.pieces, nowMs);
       case "decided":
         return this.#onDecided(input, nowMs, out);
       case "replies":
@@ -140,7 +147,7 @@ export class CoordinatorCore {
   }
 
   #onLoaded(state: Loaded, random: number, nowMs: number, out: CoordinatorOutput[]): void {
-    const { rules, vars, epoch } = this.#config;
+    const { rules, counters, vars, epoch } = this.#config;
     this.#number = state.checkpoint;
     this.#logTimeMs = state.logTimeMs;
     try {
@@ -153,19 +160,11 @@ export class CoordinatorCore {
     }
     const { logTimeMs, instances: entries } = state;
     const limits = ENGINE_LIMITS;
-    this.#engine = new Engine({ rules, graph: this.#graph, entries, vars, limits, logTimeMs, random });
+    this.#engine = new Engine({ rules, counters, graph: this.#graph, entries, vars, limits, logTimeMs, random });
+    this.#intake = new Intake(this.#engine.resumedPosition);
     for (const [, bytes] of state.outbox) this.#outbox.add(decodeOutboxEntry(bytes), nowMs);
     // The grant is no lease. What the rebuilt rules have to say waits until this epoch is in force.
     this.#propose(undefined, nowMs, out);
-  }
-
-  #onEvents(events: readonly QueuedEvent[]): void {
-    for (const { position, logTimeMs, event } of events) {
-      if (event === undefined) continue;
-      const { id, type, payload } = event;
-      const isTaken = this.#engine?.onEvent({ position, id: formatEventId(id), type, payload, logTimeMs });
-      assert(isTaken === true, `event ${position} was delivered before there was room for it`);
-    }
   }
 
   #onDecided(
@@ -202,7 +201,6 @@ export class CoordinatorCore {
       for (const id of this.#outbox.add(command, nowMs)) this.#fail(id, `superseded by ${command.id}`);
     for (const { type, eventId, why } of turn.refused)
       out.push({ kind: "notice", text: "event refused", facts: { type, eventId, why } });
-    if (turn.consumed.length > 0) out.push({ kind: "settled", count: turn.consumed.length });
   }
 
   #onReplies(batch: number, replies: readonly CommandReply[], nowMs: number, out: CoordinatorOutput[]): void {
@@ -233,15 +231,21 @@ export class CoordinatorCore {
     const isUp = (node: string): boolean => this.#graph.get(Node, Node.id(node))?.state === "up";
     for (const id of this.#outbox.undeliverable(isUp)) this.#fail(id, "the node is down");
     if (this.#inFlight === undefined && this.#migration.length > 0) this.#migrate(nowMs, out);
-    if (this.#inFlight === undefined && (engine.hasWork || isRenewal)) this.#propose(engine.take(), nowMs, out);
+    this.#intake.fill(engine);
+    const isDue = engine.isPressing || (engine.hasWork && nowMs >= this.#askedAtMs + COUNT_GATHER_MS) || isRenewal;
+    if (this.#inFlight === undefined && isDue) this.#propose(engine.take(), nowMs, out);
     if (this.#isStopped) return;
+    this.#intake.fill(engine);
+    for (const ask of this.#intake.asks(nowMs)) out.push({ kind: "ask", ...ask });
+    out.push({ kind: "timer", name: "events", atMs: this.#intake.askAgainAtMs(nowMs) });
     const batches = this.#outbox.takeDue(nowMs, (command) => this.#finish(command, epoch));
     for (const { batch, commands } of batches) out.push({ kind: "batch", batch, commands });
     out.push({ kind: "timer", name: "resend", atMs: this.#outbox.nextDueMs });
     if (this.#inFlight !== undefined) return;
     const wantedMs = engine.nextTimerMs ?? Number.POSITIVE_INFINITY;
     const timerAtMs = nowMs + Math.max(TIMER_GRAIN_MS, wantedMs - this.#logTimeMs + TIMER_GRAIN_MS);
-    out.push({ kind: "timer", name: "renew", atMs: Math.min(this.#askedAtMs + renewMs, timerAtMs) });
+    const atMs = Math.min(this.#askedAtMs + (engine.hasWork ? COUNT_GATHER_MS : renewMs), timerAtMs);
+    out.push({ kind: "timer", name: "renew", atMs });
   }
 
   #migrate(nowMs: number, out: CoordinatorOutput[]): void {
@@ -267,7 +271,9 @@ export class CoordinatorCore {
     });
     const number = ++this.#number;
     const checkpoint =
-      turn === undefined ? emptyCheckpoint(epoch, number) : checkpointOf(epoch, number, turn, commands);
+      turn === undefined
+        ? emptyCheckpoint(epoch, number)
+        : checkpointOf(epoch, number, turn, commands, this.#intake.consumed(turn.consumed));
     const about = turn === undefined ? "the claim" : `a step of ${subjectOf(turn)}`;
     this.#send({ checkpoint, turn, commands }, about, nowMs, out);
   }
@@ -275,8 +281,8 @@ export class CoordinatorCore {
   #send(next: InFlight, about: string, nowMs: number, out: CoordinatorOutput[]): void {
     const { checkpoint } = next;
     const command = encodeStateCommand({ kind: "checkpoint", value: checkpoint });
-    if (command.length > COMMAND_BYTES_MAX) {
-      const size = `${command.length} bytes, and ${COMMAND_BYTES_MAX} are allowed`;
+    if (command.length > STATE_COMMAND_BYTES_MAX) {
+      const size = `${command.length} bytes, and ${STATE_COMMAND_BYTES_MAX} are allowed`;
       return this.#stop(`checkpoint ${checkpoint.number} has ${size}: ${about} brings about too much`, out);
     }
     this.#inFlight = next;

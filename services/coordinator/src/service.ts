@@ -1,8 +1,8 @@
 import { EqTracker } from "@halon/eq-tracker";
-import { createStationReplicator, EventFeed, type FeedInput, type FeedOutput } from "@halon/event-queue";
+import { createStationReplicator, type FeedAsk } from "@halon/event-queue";
 import { type CheckpointResult, decodeStateResult, type Post, ProtoError } from "@halon/proto";
 import type { CallOutcome } from "@halon/replicated-log";
-import type { Rule } from "@halon/rules";
+import type { Counter, Rule } from "@halon/rules";
 import { type Clock, Driver, type DriverOutput, fraction, type Random } from "@halon/runtime";
 import { Commander } from "./commander.ts";
 import { CoordinatorCore, type CoordinatorInput, type CoordinatorOutput } from "./coordinator-core.ts";
@@ -14,6 +14,7 @@ export interface CoordinatorOptions {
   readonly epoch: number;
   /** Beside those that ship. */
   readonly rules?: readonly Rule[];
+  readonly counters?: readonly Counter[];
   readonly vars?: Readonly<Record<string, boolean | number | string>>;
   readonly leaseMs?: number;
   readonly renewMs?: number;
@@ -39,17 +40,16 @@ const EVENTS_WAIT_MS = 1_000;
 /** The coordinator of one epoch. A function of its ports: the process and the simulator run the same. */
 export function createCoordinator(options: CoordinatorOptions, ports: CoordinatorPorts): Coordinator {
   const { clock, random, post } = ports;
-  const { epoch, node, rules = [], vars = {}, ...times } = options;
+  const { epoch, node, rules = [], counters = [], vars = {}, ...times } = options;
   const tracker = new EqTracker({ clock, random, post });
   const replicator = createStationReplicator({ clock, random, post, tracker });
   const reader = new StationReader(node, { clock, post, tracker });
   const commander = new Commander(post);
-  const core = new CoordinatorCore({ epoch, rules: [...RULES, ...rules], vars, ...times });
+  const core = new CoordinatorCore({ epoch, rules: [...RULES, ...rules], counters, vars, ...times });
   /** Of a station that is asked for events: none that an earlier coordinator has consumed. */
   let appliedMin = 0;
   const stop = (): void => {
     driver.stop();
-    feed.stop();
     reader.stop();
     replicator.stop();
     tracker.stop();
@@ -66,12 +66,10 @@ export function createCoordinator(options: CoordinatorOptions, ports: Coordinato
           driver.complete({ kind: "replies", batch: output.batch, replies }),
         );
         return;
-      case "settled":
-        feed.complete({ kind: "settled", count: output.count });
-        return;
+      case "ask":
+        return ask(output);
       case "acting":
         ports.onNotice?.("acting", { epoch });
-        feed.submit({ kind: "timer", name: "begin", random: 0 });
         return;
       case "notice":
         ports.onNotice?.(output.text, output.facts);
@@ -90,20 +88,13 @@ export function createCoordinator(options: CoordinatorOptions, ports: Coordinato
     random,
     perform,
   });
-  const feed: Driver<FeedInput, Exclude<FeedOutput, DriverOutput>> = new Driver({
-    core: new EventFeed(),
-    clock,
-    random,
-    perform: (output) => {
-      if (output.kind === "deliver") return driver.complete({ kind: "events", events: output.events });
-      const { ask, after, limit } = output;
-      const body = { kind: "events", value: { after, limit, waitMs: EVENTS_WAIT_MS } } as const;
-      reader.ask(appliedMin, body, EVENTS_WAIT_MS, (reply) => {
-        const events = reply?.body?.kind === "events" ? reply.body.value.events : undefined;
-        feed.complete({ kind: "answer", ask, events });
-      });
-    },
-  });
+  const ask = ({ ask: number, lane, after, mayWait }: FeedAsk): void => {
+    const waitMs = mayWait ? EVENTS_WAIT_MS : 0;
+    reader.ask(appliedMin, { kind: "lane", value: { priority: lane, after, waitMs } }, waitMs, (reply) => {
+      const pieces = reply?.body?.kind === "lane" ? reply.body.value.pieces : undefined;
+      driver.complete({ kind: "lane", ask: number, pieces });
+    });
+  };
   reader.load(epoch, (outcome) => {
     if (outcome.kind === "refused") {
       stop();
@@ -112,7 +103,15 @@ export function createCoordinator(options: CoordinatorOptions, ports: Coordinato
     appliedMin = outcome.applied;
     driver.submit({ kind: "loaded", state: outcome.state, random: fraction(random) });
   });
-  return { status: () => ({ ...core.status, directBatches: commander.direct, counters: post.counters }), stop };
+  return {
+    status: () => ({
+      ...core.status,
+      tracker: tracker.status,
+      directBatches: commander.direct,
+      counters: post.counters,
+    }),
+    stop,
+  };
 }
 
 function decided(outcome: CallOutcome): { readonly result: CheckpointResult | undefined; readonly why?: string } {

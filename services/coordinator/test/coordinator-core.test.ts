@@ -1,5 +1,4 @@
-import { encodeStateCommand, type NodeCommand } from "@halon/proto";
-import { COMMAND_BYTES_MAX } from "@halon/replicated-log";
+import { encodeStateCommand, type NodeCommand, STATE_COMMAND_BYTES_MAX } from "@halon/proto";
 import { changesToStore, encodeChange } from "@halon/resource-graph";
 import { eventType, rule } from "@halon/rules";
 import { describe, expect, it } from "vitest";
@@ -48,7 +47,7 @@ describe("the lease", () => {
     const late = [
       { kind: "timer", name: "lease", random: 0 },
       { kind: "timer", name: "renew", random: 0 },
-      { kind: "events", events: [] },
+      { kind: "lane", ask: 1, pieces: [] },
       { kind: "replies", batch: 1, replies: [] },
     ] as const;
     for (const input of late) {
@@ -121,7 +120,7 @@ describe("checkpoints", () => {
     reign.decide();
     reign.feed();
     const checkpoint = reign.inFlight?.checkpoint;
-    expect(checkpoint?.consumed).toEqual([1]);
+    expect(checkpoint?.consumedRanges).toEqual([{ first: 1, last: 1, priority: 2 }]);
     expect(checkpoint?.changes.some(({ key }) => key.startsWith("i/cluster-spec/"))).toBe(true);
     twin.enqueue("node-up", {
       kind: "nodeUp",
@@ -132,8 +131,10 @@ describe("checkpoints", () => {
     expect(twin.events).toHaveLength(3);
     reign.decide();
     expect(twin.events.map(({ position }) => position)).toEqual([2, 3]);
-    expect(reign.inFlight?.checkpoint.consumed).toEqual([2, 3]);
-    expect(reign.take("settled")).toEqual([{ kind: "settled", count: 1 }]);
+    expect(reign.inFlight?.checkpoint.consumedRanges).toEqual([
+      { first: 2, last: 2, priority: 1 },
+      { first: 3, last: 3, priority: 2 },
+    ]);
   });
 
   it("E2 each of ten coordinators in a row gets every event that was not consumed, and one acts on it once", () => {
@@ -144,7 +145,7 @@ describe("checkpoints", () => {
       reign.decide();
       expect(twin.events).toHaveLength(1);
       reign.feed();
-      expect(reign.inFlight?.checkpoint.consumed).toEqual([1]);
+      expect(reign.inFlight?.checkpoint.consumedRanges).toEqual([{ first: 1, last: 1, priority: 2 }]);
     }
     const last = new Reign(twin);
     last.settle();
@@ -197,7 +198,7 @@ describe("checkpoints", () => {
       reign.settle("done", 1);
     }
     expect(reign.stopped).toBeUndefined();
-    expect(largest).toBeLessThanOrEqual(COMMAND_BYTES_MAX);
+    expect(largest).toBeLessThanOrEqual(STATE_COMMAND_BYTES_MAX);
     expect(reign.core.status["parked"]).toEqual([]);
     expect(twin.under("i")).toEqual([]);
     expect(new Set(twin.decisions)).toEqual(new Set(["specification applied", "merged"]));
@@ -300,8 +301,8 @@ describe("the outbox", () => {
     const settled: string[] = [];
     for (let at = 0; at < 10; at++) {
       reign.feed();
-      reign.step({ kind: "events", events: [] });
-      reign.step({ kind: "events", events: [] });
+      reign.feed();
+      reign.feed();
       const removed =
         reign.inFlight?.checkpoint.changes.filter(({ key, value }) => key.startsWith("o/") && !value) ?? [];
       settled.push(...removed.map(({ key }) => key));
@@ -347,7 +348,7 @@ describe("the outbox", () => {
     expect(Math.max(...stored)).toBeLessThan(200);
     twin.enqueue("cluster-spec", spec(0));
     reign.feed();
-    expect(reign.inFlight?.checkpoint.consumed).toEqual([3]);
+    expect(reign.inFlight?.checkpoint.consumedRanges).toEqual([{ first: 3, last: 3, priority: 2 }]);
     // Sent again while a change is under way that may never be.
     reign.step({ kind: "replies", batch: batch?.batch ?? 0, replies: [] });
     reign.nowMs += 300;

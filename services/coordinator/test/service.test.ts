@@ -33,7 +33,7 @@ class Stations {
       post.subscribe(S.stationQuery(station), "query", ({ value, respond }) => {
         this.asked.push({ station, query: value });
         // Held, as by a station that has no event: an answer at once would be asked for again at once.
-        if (value.body?.kind === "events") return;
+        if (value.body?.kind === "lane") return;
         const { applied } = lease[station] ?? { applied: 0 };
         respond?.({ kind: "queryReply", value: { applied, logTimeMs: 5, body: this.#answer(station, value) } });
       });
@@ -70,7 +70,7 @@ describe("loading", () => {
     expect(pages.every(({ query }) => query.minApplied === 20)).toBe(true);
     expect(coordinator.status()).toMatchObject({ epoch: 2, acting: true });
     // Less would be a queue with events that an earlier coordinator has consumed.
-    const events = stations.asked.filter(({ query }) => query.body?.kind === "events");
+    const events = stations.asked.filter(({ query }) => query.body?.kind === "lane");
     expect(events.length).toBeGreaterThan(0);
     expect(events.every(({ query }) => query.minApplied === 20)).toBe(true);
     coordinator.stop();

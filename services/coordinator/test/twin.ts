@@ -1,8 +1,10 @@
+import { laneOf, packed } from "@halon/event-queue";
 import {
   type CheckpointResult,
   decodeStateCommand,
   type EventPayload,
   encodeEventPayload,
+  type LanePiece,
   type Lease,
   type NodeCommand,
   type QueuedEvent,
@@ -22,7 +24,8 @@ import { schema } from "../src/schema.ts";
 export class Twin {
   readonly keys = new Map<string, Uint8Array>();
   readonly decisions: string[] = [];
-  events: QueuedEvent[] = [];
+  /** Those that wait, with their lanes. */
+  events: (QueuedEvent & { readonly lane: number })[] = [];
   lease: Lease = { epoch: 0, holder: "", checkpoint: 0 };
   logTimeMs = 1_000;
   /** Of the coordinators that come. */
@@ -38,16 +41,21 @@ export class Twin {
     const position = ++this.#position;
     const id = { producer: "p", incarnation: "1", seq: position };
     const event = { id, type, payload: encodeEventPayload(payload), traceparent: "", lowest: 1 };
-    this.events.push({ position, logTimeMs: this.logTimeMs, event });
+    this.events.push({ position, logTimeMs: this.logTimeMs, event, lane: laneOf(type, 0) });
   }
 
   apply(command: Uint8Array): CheckpointResult {
     const decoded = decodeStateCommand(command);
     if (decoded.kind !== "checkpoint") throw new Error(`a ${decoded.kind}`);
-    const { epoch, number, consumed, changes, decisions } = decoded.value;
+    const { epoch, number, consumedRanges = [], changes, decisions } = decoded.value;
     const isNext = epoch === this.lease.epoch && number === this.lease.checkpoint + 1;
     if (isNext) {
-      this.events = this.events.filter(({ position }) => !consumed.includes(position));
+      this.events = this.events.filter(
+        ({ position, lane }) =>
+          !consumedRanges.some(
+            ({ first, last, priority }) => priority === lane && first <= position && position <= last,
+          ),
+      );
       for (const { key, value } of changes)
         if (value === undefined) this.keys.delete(key);
         else this.keys.set(key, value.slice());
@@ -55,6 +63,16 @@ export class Twin {
       this.lease = { ...this.lease, checkpoint: number };
     }
     return { applied: isNext, lease: this.lease, logTimeMs: this.logTimeMs };
+  }
+
+  pieces(lane: number, after: number): readonly LanePiece[] {
+    const events = this.events.filter((each) => each.lane === lane && each.position > after);
+    return events.map(({ position, logTimeMs, event }): LanePiece => {
+      const { producer = "", incarnation = "", seq = 0 } = event?.id ?? {};
+      const { type = "", payload = new Uint8Array() } = event ?? {};
+      const rest = { lowest: 1, priority: 0, type, traceparent: "", registered: true, ...packed([payload]) };
+      return { stored: { position, logTimeMs, group: { producer, incarnation, first: seq, ...rest } }, consumed: [] };
+    });
   }
 
   under(prefix: string): readonly (readonly [string, Uint8Array])[] {
@@ -82,7 +100,8 @@ export class Reign {
   readonly outputs: CoordinatorOutput[] = [];
   nowMs: number;
   readonly #twin: Twin;
-  #fedUpTo = 0;
+  /** Asked and not answered, by lane. */
+  readonly #asks = new Map<number, Of<"ask">>();
   #checkpoint: Of<"checkpoint"> | undefined;
 
   constructor(twin: Twin, nowMs = 0, config: Partial<CoordinatorConfig> = {}) {
@@ -99,7 +118,7 @@ export class Reign {
       if (output.kind === "checkpoint") {
         if (this.#checkpoint !== undefined) throw new Error("two checkpoints in flight");
         this.#checkpoint = output;
-      }
+      } else if (output.kind === "ask") this.#asks.set(output.lane, output);
     this.outputs.push(...outputs);
     return outputs;
   }
@@ -125,9 +144,12 @@ export class Reign {
 
   /** Delivers what is queued and was not delivered before. */
   feed(): void {
-    const events = this.#twin.events.filter(({ position }) => position > this.#fedUpTo);
-    this.#fedUpTo = events.at(-1)?.position ?? this.#fedUpTo;
-    if (events.length > 0) this.step({ kind: "events", events });
+    for (const { ask, lane, after } of [...this.#asks.values()]) {
+      const pieces = this.#twin.pieces(lane, after);
+      if (pieces.length === 0) continue;
+      this.#asks.delete(lane);
+      this.step({ kind: "lane", ask, pieces });
+    }
   }
 
   /** Works everything off: decides, answers commands or not, lets its timers fire. */

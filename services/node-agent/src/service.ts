@@ -168,7 +168,8 @@ class Performer {
     const { producer, onNote } = this.#ports;
     producer.promulgate(type, encodeEventPayload(payload), {}, (outcome) => {
       if (outcome.kind === "refused") onNote?.("warn", `event ${type} was refused: ${outcome.message}`, { key });
-      this.#complete({ kind: "submitted", key, outcome: outcome.kind });
+      // What is not known to be stored is said again: no event of an agent does harm twice.
+      this.#complete({ kind: "submitted", key, outcome: outcome.kind === "unknown" ? "full" : outcome.kind });
     });
   }
 

@@ -1,7 +1,10 @@
-import { consume } from "@halon/event-queue";
+import { consume, LANES, priorityOfLane } from "@halon/event-queue";
 import {
   type Checkpoint,
   type CheckpointResult,
+  type ClearQueue,
+  type ClearResult,
+  type Decision,
   decodeLease,
   encodeDecision,
   encodeLease,
@@ -54,12 +57,13 @@ export function checkpoint(state: Transaction, command: Checkpoint, logTimeMs: n
   const isNext = lease.epoch === command.epoch && lease.checkpoint === command.number - 1;
   const strange = command.changes.find(({ key }) => !COORDINATOR_PREFIXES.some((prefix) => key.startsWith(prefix)));
   if (!isNext || strange !== undefined) return { applied: false, lease, logTimeMs };
-  consume(state, command.consumed);
+  const single = command.consumed.map((position) => ({ first: position, last: position, priority: 0 }));
+  consume(state, [...single, ...(command.consumedRanges ?? [])]);
   for (const { key, value } of command.changes) {
     if (value === undefined) state.delete(key);
     else state.put(key, value);
   }
-  appendDecisions(state, command, logTimeMs);
+  appendDecisions(state, command.decisions, command.epoch, logTimeMs);
   const renewed: Lease = { ...lease, checkpoint: command.number };
   state.put(LEASE_KEY, encodeLease(renewed));
   return { applied: true, lease: renewed, logTimeMs };
@@ -67,7 +71,22 @@ export function checkpoint(state: Transaction, command: Checkpoint, logTimeMs: n
 
 const decisionKey = (number: number): string => `d/${number.toString().padStart(16, "0")}`;
 
-function appendDecisions(state: Transaction, { decisions, epoch }: Checkpoint, logTimeMs: number): void {
+/** An operator has cleared the queue: it is said where all that was decided is said. */
+export function noteClearing(
+  state: Transaction,
+  { by, why, through, type, priority }: ClearQueue,
+  { cleared, next }: ClearResult,
+  logTimeMs: number,
+): void {
+  if (cleared === 0) return;
+  const lane = LANES.find((each) => each === priority);
+  const facts = { by, why, cleared, through, type, priority: lane && priorityOfLane(lane), more: next > 0 };
+  const decision = { rule: "operator", instance: "queue", text: "queue cleared", facts: JSON.stringify(facts) };
+  const { epoch } = readLease(state);
+  appendDecisions(state, [{ ...decision, events: [], logTimeMs, epoch }], epoch, logTimeMs);
+}
+
+function appendDecisions(state: Transaction, decisions: readonly Decision[], epoch: number, logTimeMs: number): void {
   if (decisions.length === 0) return;
   const bytes = state.get(DECISION_NEXT_KEY);
   let next = bytes === undefined ? 1 : Number(new TextDecoder().decode(bytes));

@@ -1,4 +1,4 @@
-import { eventsAfter, queuedCount } from "@halon/event-queue";
+import { eventsAfter, LANES, laneAfter, queuedCount, queueStatus } from "@halon/event-queue";
 import {
   EntryPacker,
   type Page,
@@ -56,7 +56,7 @@ export class Queries {
     if (this.#waiting.size >= WAITING_MAX)
       return this.#reply(answer, { kind: "refused", value: `${WAITING_MAX} queries wait here: ask another station` });
     const { clock } = this.#ports;
-    const asked = query.body?.kind === "events" ? query.body.value.waitMs : WAIT_MS_MAX;
+    const asked = isForEvents(query.body) ? query.body.value.waitMs : WAIT_MS_MAX;
     const cancel = clock.at(clock.nowMs() + Math.min(asked, WAIT_MS_MAX), () => {
       this.#waiting.delete(waiting);
       this.#reply(answer, this.#tooLate(query));
@@ -91,6 +91,7 @@ export class Queries {
     const { applied, phase } = this.#ports.member.status;
     if (phase !== "serving") return { kind: "refused", value: "the state here is being replaced: ask another station" };
     if (body?.kind === "events" && applied >= minApplied) return { kind: "events", value: { events: [] } };
+    if (body?.kind === "lane" && applied >= minApplied) return { kind: "lane", value: { pieces: [] } };
     return { kind: "refused", value: `decree ${minApplied} is not applied here yet: ask again, or another station` };
   }
 
@@ -113,6 +114,14 @@ export class Queries {
         const events = eventsAfter(store, body.value.after, limit);
         return events.length === 0 && body.value.waitMs > 0 ? undefined : { kind: "events", value: { events } };
       }
+      case "lane": {
+        const lane = LANES.find((each) => each === body.value.priority);
+        if (lane === undefined) return { kind: "refused", value: `there is no priority ${body.value.priority}` };
+        const pieces = laneAfter(store, lane, body.value.after);
+        return pieces.length === 0 && body.value.waitMs > 0 ? undefined : { kind: "lane", value: { pieces } };
+      }
+      case "queue":
+        return { kind: "queue", value: queueStatus(store) };
       case "lease":
         return { kind: "lease", value: readLease(store) };
       case "status":
@@ -122,6 +131,9 @@ export class Queries {
     }
   }
 }
+
+const isForEvents = (body: QueryBody | undefined): body is QueryBody & { readonly kind: "events" | "lane" } =>
+  body?.kind === "events" || body?.kind === "lane";
 
 function pageOf(store: Store, query: PageQuery): Page {
   if (query.packed === true) return packedPageOf(store, query);

@@ -1,6 +1,13 @@
 import { createMembership, type MemberId, memberName } from "@halon/consensus";
 import { Paxos } from "@halon/paxos";
-import { type Post, type Query, type QueryReply, type Subjects, subjectsOf } from "@halon/proto";
+import {
+  type Post,
+  type Query,
+  type QueryReply,
+  STATE_COMMAND_BYTES_MAX,
+  type Subjects,
+  subjectsOf,
+} from "@halon/proto";
 import { LogMember, type LogMemberNotice } from "@halon/replicator";
 import type { Cancel, Clock, Journal, Random, Store, Subscription } from "@halon/runtime";
 import { readLease } from "./coordinator-state.ts";
@@ -186,6 +193,7 @@ export class Station {
         self: this.#self,
         consensus: new Paxos({ group: clusterId, self: this.#self }),
         machine: new StationState(() => this.#leases.changed()),
+        commandBytesMax: STATE_COMMAND_BYTES_MAX,
         ...(isFounding && { founding: createMembership(members) }),
         ...(storeDigest !== undefined && { storeDigest }),
         onLeader: (leader) => this.#onLeader(leader),

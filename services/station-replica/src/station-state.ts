@@ -1,7 +1,7 @@
-import { enqueue } from "@halon/event-queue";
+import { clear, enqueue, registerProducer } from "@halon/event-queue";
 import { decodeStateCommand, encodeStateResult, ProtoError, type StateCommand, type StateResult } from "@halon/proto";
 import type { ApplyContext, StateMachine, Transaction, View } from "@halon/replicated-log";
-import { checkpoint, grantLease } from "./coordinator-state.ts";
+import { checkpoint, grantLease, noteClearing } from "./coordinator-state.ts";
 
 /**
  * The station's state: events, graph, rule instances, outbox, decisions and the coordinator's lease in one key space, so
@@ -34,7 +34,14 @@ export class StationState implements StateMachine {
   #command(command: StateCommand, state: Transaction, { logTimeMs }: ApplyContext): StateResult {
     switch (command.kind) {
       case "enqueue":
-        return { kind: "enqueue", value: { outcomes: enqueue(state, command.value.events, logTimeMs) } };
+        return { kind: "enqueue", value: { outcomes: enqueue(state, command.value, logTimeMs) } };
+      case "registerProducer":
+        return { kind: "register", value: { registered: registerProducer(state, command.value, logTimeMs) } };
+      case "clearQueue": {
+        const value = clear(state, command.value);
+        noteClearing(state, command.value, value, logTimeMs);
+        return { kind: "clear", value };
+      }
       case "grantLease": {
         const value = grantLease(state, command.value, logTimeMs);
         if (value.granted) this.#onLeaseChange();

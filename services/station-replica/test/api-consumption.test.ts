@@ -22,7 +22,7 @@ function store(events: Store, count: number): void {
   const batch = Array.from({ length: count }, (_, at) => ({
     ...{ id: { ...id, seq: at + 1 }, type: "t", payload: new Uint8Array(), traceparent: "", lowest: 1 },
   }));
-  enqueue(state as unknown as Parameters<typeof enqueue>[0], batch, 0);
+  enqueue(state as unknown as Parameters<typeof enqueue>[0], { events: batch }, 0);
   events.write(writes);
 }
 

@@ -1,10 +1,11 @@
 import { type GraphChange, idProblem } from "@halon/resource-graph";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ApiError, Handlers } from "../src/api/index.ts";
+import { ApiError, Handlers, QueueHandlers } from "../src/api/index.ts";
 import { CLUSTER, emptyStore, storeOf } from "./graph-store.ts";
 
 const STATIONS = {
+  queue: new QueueHandlers({ ask: () => undefined, replicator: { update: () => () => undefined } }),
   isServing: () => true,
   stations: () => [],
   changeStations: () => Promise.reject(new Error("never")),

@@ -15,7 +15,7 @@ import type { PromulgateOutcome } from "@halon/event-queue";
 import { systemClock, VirtualClock } from "@halon/runtime";
 import { service as healthService } from "grpc-health-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ApiServer, Handlers, REQUEST_BYTES_MAX, SERVICE, serveApi } from "../src/api/index.ts";
+import { type ApiServer, Handlers, QueueHandlers, REQUEST_BYTES_MAX, SERVICE, serveApi } from "../src/api/index.ts";
 import { Listening } from "../src/api/listening.ts";
 import { CLUSTER, storeOf } from "./graph-store.ts";
 
@@ -43,6 +43,7 @@ let server: ApiServer;
 let client: Methods;
 const handlers = new Handlers({
   cluster: "c",
+  queue: new QueueHandlers({ ask: () => undefined, replicator: { update: () => () => undefined } }),
   store: storeOf(CLUSTER),
   ask: (_, answer) => answer({ applied: 3, logTimeMs: 0, body: { kind: "status", value: STATUS } }),
   promulgate: (type, payload, _, done) => {

@@ -108,7 +108,7 @@ describe("a checkpoint", () => {
       traceparent: "",
       lowest: 1,
     });
-    decide((state) => enqueue(state, [event(1), event(2)], 0));
+    decide((state) => enqueue(state, { events: [event(1), event(2)] }, 0));
   });
 
   it("takes events away, changes keys, appends decisions and renews the lease, all in one", () => {

@@ -45,7 +45,7 @@ class Asked {
   happen(payload = new Uint8Array(1)): void {
     const id = { producer: "p", incarnation: "i", seq: ++this.#seq };
     const transaction = new Transaction(this.store);
-    enqueue(transaction, [{ id, type: "t", payload, traceparent: "", lowest: this.#seq }], 0);
+    enqueue(transaction, { events: [{ id, type: "t", payload, traceparent: "", lowest: this.#seq }] }, 0);
     transaction.commit();
     this.applied++;
     this.queries.onApplied();

@@ -40,7 +40,13 @@ export function createTransponder({ node }: TransponderConfig, ports: Transponde
   ];
   const stopAnnouncing = announceEvery(ports, node);
   return {
-    status: () => ({ healthy: true, up: uplink.status, down: downlink.status(), edge: { ...post.counters } }),
+    status: () => ({
+      healthy: true,
+      tracker: tracker.status,
+      up: uplink.status,
+      down: downlink.status(),
+      edge: { ...post.counters },
+    }),
     stop: () => {
       stopAnnouncing();
       for (const subscription of subscriptions) subscription.unsubscribe();

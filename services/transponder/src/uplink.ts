@@ -105,7 +105,10 @@ export class Uplink {
   #submit(store: number, unreachable: NodeUnreachable): void {
     const payload = encodeEventPayload({ kind: "nodeUnreachable", value: unreachable });
     this.#producer.promulgate(NODE_UNREACHABLE, payload, {}, (outcome) =>
-      this.#stored(store, outcome.kind === "full" ? undefined : [{ message: "", ...outcome }]),
+      this.#stored(
+        store,
+        outcome.kind === "full" || outcome.kind === "unknown" ? undefined : [{ message: "", ...outcome }],
+      ),
     );
   }
 }

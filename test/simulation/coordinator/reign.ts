@@ -1,8 +1,19 @@
 import { type Coordinator, createCoordinator } from "@halon/coordinator";
 import { EqTracker } from "@halon/eq-tracker";
-import { createStationReplicator, Producer } from "@halon/event-queue";
-import { decodeDecision, type EventPayload, encodeEventPayload, Post, subjectsOf } from "@halon/proto";
+import { createStationReplicator, Producer, type PromulgateOptions } from "@halon/event-queue";
+import {
+  decodeDecision,
+  decodeStateResult,
+  type EventPayload,
+  encodeEventPayload,
+  encodeStateCommand,
+  Post,
+  type StateCommand,
+  type StateResult,
+  subjectsOf,
+} from "@halon/proto";
 import { createSupervisor, SUPERVISOR_DEFAULTS } from "@halon/recovery-supervisor";
+import { counter, eventType } from "@halon/rules";
 import type { Cancel, Store } from "@halon/runtime";
 import { type Instance, type ProcessPorts, type SimulatedProcess, World } from "@halon/simulation";
 import { createStation, formatIdentity, foundingIdentity } from "@halon/station-replica";
@@ -22,8 +33,18 @@ interface StationLife extends Instance {
 }
 
 interface ClientLife extends Instance {
+  readonly producer: Producer;
   submit(payload: EventPayload): void;
+  /** Gives a command to the replicated state, until it is decided. */
+  command(command: StateCommand, done: (result: StateResult) => void): void;
 }
+
+/** Counted by each coordinator under the text that it carries: once, if all is right. */
+export const WITNESSED = "witnessed";
+const witnesses = counter("witness", {
+  on: eventType(WITNESSED, (payload) => new TextDecoder().decode(payload)),
+  label: (text) => text,
+});
 
 /** Something that a coordinator did, or was told. */
 export interface Act {
@@ -85,6 +106,23 @@ export class Reigns {
     this.#client.instance?.submit(payload);
   }
 
+  get client(): ClientLife {
+    const { instance } = this.#client;
+    if (instance === undefined) throw this.world.failure("the client", "it is down");
+    return instance;
+  }
+
+  /** Submits an event that is counted; `done` with how it ended. */
+  witness(text: string, done: (kind: string) => void = () => undefined, options: PromulgateOptions = {}): void {
+    this.client.producer.promulgate(WITNESSED, new TextEncoder().encode(text), options, ({ kind }) => done(kind));
+  }
+
+  /** How often each was counted, by what is decided. */
+  get witnessed(): ReadonlyMap<string, number> {
+    const entry = this.stored("i").find(([key]) => key === "i/~counts/witness");
+    return new Map(entry === undefined ? [] : (JSON.parse(new TextDecoder().decode(entry[1])) as [string, number][]));
+  }
+
   /** Until a coordinator acts whose epoch is above `epoch`. */
   untilActing(epoch: number, withinMs: number): void {
     const isIt = (act: Act): boolean => act.what === "acting" && act.epoch > epoch;
@@ -143,7 +181,7 @@ export class Reigns {
     const spawned = this.world.spawn(node, `coordinator-${epoch}`, (ports) => {
       const { clock, random } = ports;
       return createCoordinator(
-        { node, epoch },
+        { node, epoch, counters: [witnesses] },
         {
           clock,
           random,
@@ -171,6 +209,11 @@ export class Reigns {
     });
     const cancels: Cancel[] = [() => producer.stop(), () => tracker.stop(), () => deaf.unsubscribe()];
     return {
+      producer,
+      command: (command, done) =>
+        void replicator.update(encodeStateCommand(command), { idempotent: true }, (outcome) => {
+          if (outcome.kind === "result") done(decodeStateResult(outcome.result));
+        }),
       submit: (payload) => producer.promulgate(NAMES[payload.kind], encodeEventPayload(payload), {}, () => undefined),
       stop: () => {
         for (const cancel of cancels) cancel();

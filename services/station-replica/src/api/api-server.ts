@@ -17,6 +17,7 @@ import { HealthImplementation } from "grpc-health-check";
 import { ApiError } from "./api-error.ts";
 import { CallScopes } from "./call-scope.ts";
 import type { Handlers } from "./handlers.ts";
+import type { QueueHandlers } from "./queue-handlers.ts";
 
 export interface ApiServer {
   /** The port that is listened on. */
@@ -71,6 +72,9 @@ export async function serveApi(handlers: Handlers, options: ApiServerOptions): P
     SubmitEvent: unary((request: Parameters<Handlers["submitEvent"]>[0], signal) =>
       handlers.submitEvent(request, signal),
     ),
+    GetQueue: unary(() => handlers.queue.getQueue()),
+    PeekEvents: unary((request: Parameters<QueueHandlers["peekEvents"]>[0]) => handlers.queue.peekEvents(request)),
+    ClearEvents: unary((request: Parameters<QueueHandlers["clearEvents"]>[0]) => handlers.queue.clearEvents(request)),
     QueryGraph: unary((request: Parameters<Handlers["queryGraph"]>[0]) => handlers.queryGraph(request)),
     Apply: unary((request: Parameters<Handlers["apply"]>[0], signal) => handlers.apply(request, signal)),
     ListStations: unary(() => handlers.listStations()),

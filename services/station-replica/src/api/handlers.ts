@@ -7,9 +7,11 @@ import { ApiError } from "./api-error.ts";
 import type { CallEnd } from "./call-scope.ts";
 import type { StationsChange, StationsChanged } from "./change-stations.ts";
 import { GraphReader, type GraphStore, type VertexEntry } from "./graph-reader.ts";
+import { priorityNamed, type QueueHandlers } from "./queue-handlers.ts";
 import { nodesOf, servicesOf } from "./summaries.ts";
 
 export interface HandlerPorts {
+  readonly queue: QueueHandlers;
   readonly cluster: string;
   /** What this station has applied. */
   readonly store: GraphStore;
@@ -43,9 +45,11 @@ const PAGE_CHARS = 1024 * 1024;
 export class Handlers {
   readonly #ports: HandlerPorts;
   readonly #graph: GraphReader;
+  readonly queue: QueueHandlers;
 
   constructor(ports: HandlerPorts) {
     this.#ports = ports;
+    this.queue = ports.queue;
     this.#graph = new GraphReader(ports.store);
   }
 
@@ -77,8 +81,16 @@ export class Handlers {
     return this.#ports.changeStations(change, signal);
   }
 
-  async submitEvent({ type, payload }: { readonly type: string; readonly payload: Uint8Array }, signal: AbortSignal) {
-    await this.#submit(type, payload, signal);
+  async submitEvent(
+    {
+      type,
+      payload,
+      priority = "",
+    }: { readonly type: string; readonly payload: Uint8Array; readonly priority?: string },
+    signal: AbortSignal,
+  ) {
+    const named = priorityNamed(priority);
+    await this.#submit(type, payload, signal, named === undefined ? {} : { priority: named });
     return {};
   }
 
@@ -140,15 +152,16 @@ export class Handlers {
   }
 
   /** Resolves when the event is durable. */
-  #submit(type: string, payload: Uint8Array, signal: AbortSignal): Promise<void> {
+  #submit(type: string, payload: Uint8Array, signal: AbortSignal, options: PromulgateOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => reject(unknown(signal.reason as CallEnd));
       if (signal.aborted) return leave();
       signal.addEventListener("abort", leave, { once: true });
-      this.#ports.promulgate(type, payload, {}, (outcome) => {
+      this.#ports.promulgate(type, payload, options, (outcome) => {
         signal.removeEventListener("abort", leave);
         if (outcome.kind === "stored") return resolve();
         if (outcome.kind === "refused") return reject(new ApiError("INVALID_ARGUMENT", outcome.message));
+        if (outcome.kind === "unknown") return reject(new ApiError("DEADLINE_EXCEEDED", outcome.message));
         const why = "too many events wait at this station: do a majority of the stations run? Try again later";
         reject(new ApiError("RESOURCE_EXHAUSTED", why));
       });

@@ -6,6 +6,7 @@ import type { Station } from "../service.ts";
 import { changeStations } from "./change-stations.ts";
 import { untilConsumed } from "./consumption.ts";
 import { Handlers } from "./handlers.ts";
+import { QueueHandlers } from "./queue-handlers.ts";
 
 /** How the API reaches its own station, and the others. */
 export interface StationAccess {
@@ -27,6 +28,7 @@ export function openHandlers(node: string, access: StationAccess): { readonly ha
   const producer = new Producer(`${node}.station-replica`, { clock, random, post, replicator });
   const handlers = new Handlers({
     cluster: post.cluster,
+    queue: new QueueHandlers({ ask, replicator }),
     store,
     ask,
     promulgate: (type, payload, options, done) => producer.promulgate(type, payload, options, done),
