@@ -7,3 +7,4 @@ export * from "./replicator.ts";
 export type { SnapshotPullerCounters } from "./snapshot-puller.ts";
 export type { StateExchangeStatus } from "./state-exchange.ts";
 export { SNAPSHOT_BYTES_DEFAULT } from "./trimming.ts";
+export * from "./watch/index.ts";

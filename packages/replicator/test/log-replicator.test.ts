@@ -8,8 +8,8 @@ const PATIENCE_MS = 60_000;
 replicatorConformance(
   { describe, it, expect },
   {
-    async open(machine) {
-      const { world, replicator } = new SimulatedGroup(machine);
+    async open(machine, watch) {
+      const { world, replicator } = new SimulatedGroup(machine, { ...(watch && { watch }) });
       return {
         replicator,
         until: async (condition) => world.until(condition, PATIENCE_MS, "the condition of the test"),

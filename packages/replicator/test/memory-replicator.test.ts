@@ -7,11 +7,11 @@ import { describe, expect, it } from "vitest";
 replicatorConformance(
   { describe, it, expect },
   {
-    async open(machine) {
+    async open(machine, watch) {
       const clock = new VirtualClock();
       const store = openStoreMemory({ disk: new MemoryStoreDisk(), clock, flushMs: 0.1, identity: "memory" });
       return {
-        replicator: new MemoryReplicator(machine, { clock, store }),
+        replicator: new MemoryReplicator(machine, { clock, store }, watch),
         async until(condition) {
           while (!condition()) if (!clock.step()) throw new Error("nothing is left to happen");
         },

@@ -1,7 +1,9 @@
 import { type CallOutcome, COMMAND_BYTES_MAX, RESULT_BYTES_MAX, type StateMachine } from "@halon/replicated-log";
 import type { SuiteApi, Until } from "@halon/runtime/conformance";
 import type { Replicator } from "../replicator.ts";
+import type { WatchOptions } from "../watch/index.ts";
 import { bytesOf, recorder, textOf } from "./machine.ts";
+import { watching } from "./watching.ts";
 
 /** One group with nothing in it yet. */
 export interface TestGroup {
@@ -11,7 +13,8 @@ export interface TestGroup {
 }
 
 export interface ReplicatorHarness {
-  open(machine: StateMachine): Promise<TestGroup>;
+  /** `watch`: the limits of what each member keeps for watchers. */
+  open(machine: StateMachine, watch?: WatchOptions): Promise<TestGroup>;
 }
 
 /** Calls at once: more than travel together, fewer than may wait. */
@@ -81,6 +84,7 @@ export function replicatorConformance({ describe, it, expect }: SuiteApi, harnes
     reading(check);
     calling(check);
     refusing(check);
+    watching({ it, expect }, harness);
   });
 }
 
