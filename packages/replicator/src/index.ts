@@ -1,3 +1,4 @@
+export * from "./data-store/index.ts";
 export type { InstallationStatus } from "./installation.ts";
 export * from "./log-member.ts";
 export * from "./log-member-options.ts";
