@@ -41,7 +41,10 @@ export class NatsOperator {
   /** Writes a credentials file; `allowed`: subjects, all when left out. Returns its path. */
   issue(name: string, { expiresAt, allowed }: { expiresAt?: number; allowed?: readonly string[] } = {}): string {
     const user = nkeys.createUser();
-    const permissions = allowed && { pub: { allow: [...allowed, "_INBOX.>"] }, sub: { allow: [...allowed, "_INBOX.>"] } };
+    const permissions = allowed && {
+      pub: { allow: [...allowed, "_INBOX.>"] },
+      sub: { allow: [...allowed, "_INBOX.>"] },
+    };
     const nats = { type: "user", subs: -1, data: -1, payload: -1, ...permissions };
     const jwt = token(this.#account, user, name, nats, expiresAt);
     const path = join(this.#dir, `${name}.creds`);
