@@ -31,7 +31,7 @@ export const ENTRIES_MAX = 1_024;
 export const PREFIX = "s/";
 
 /** The key as it is stored. Throws {@link StateRefusal} for one that none can have. */
-export function storedKey(key: string): string {
+function storedKey(key: string): string {
   const isKey = key.length > 0 && key.length + PREFIX.length <= KEY_CHARS_MAX && /^[\x20-\x7e]*$/.test(key);
   if (!isKey)
     throw new StateRefusal(

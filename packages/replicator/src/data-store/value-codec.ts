@@ -5,7 +5,7 @@ export interface ValueCodec<Value> {
 }
 
 /** Nesting of what is sent. Deeper, and whether it can be read would depend on who reads it. */
-export const DEPTH_MAX = 64;
+const DEPTH_MAX = 64;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
