@@ -4,7 +4,7 @@ import type { SuiteApi } from "@halon/runtime/conformance";
 import { DataStore, type DataStoreError, defineState, json, refuse, stateMachine } from "../data-store/index.ts";
 import type { Replicator } from "../replicator.ts";
 import type { WatchOptions } from "../watch/index.ts";
-import type { ReplicatorHarness, TestGroup } from "./replicator.ts";
+import type { ReplicatorHarness, TestGroup } from "./harness.ts";
 
 /** What the suite replicates: who has how much. */
 const accounts = defineState({

@@ -1,21 +1,8 @@
-import { type CallOutcome, COMMAND_BYTES_MAX, RESULT_BYTES_MAX, type StateMachine } from "@halon/replicated-log";
-import type { SuiteApi, Until } from "@halon/runtime/conformance";
-import type { Replicator } from "../replicator.ts";
-import type { WatchOptions } from "../watch/index.ts";
+import { type CallOutcome, COMMAND_BYTES_MAX, RESULT_BYTES_MAX } from "@halon/replicated-log";
+import type { SuiteApi } from "@halon/runtime/conformance";
+import type { ReplicatorHarness, TestGroup } from "./harness.ts";
 import { bytesOf, recorder, textOf } from "./machine.ts";
 import { watching } from "./watching.ts";
-
-/** One group with nothing in it yet. */
-export interface TestGroup {
-  readonly replicator: Replicator;
-  readonly until: Until;
-  close(): Promise<void>;
-}
-
-export interface ReplicatorHarness {
-  /** `watch`: the limits of what each member keeps for watchers. */
-  open(machine: StateMachine, watch?: WatchOptions): Promise<TestGroup>;
-}
 
 /** Calls at once: more than travel together, fewer than may wait. */
 const MANY = 3_000;

@@ -2,8 +2,8 @@ import { readState, type StateMachine } from "@halon/replicated-log";
 import type { Cancel } from "@halon/runtime";
 import type { SuiteApi } from "@halon/runtime/conformance";
 import type { WatchFrom, WatchNews, WatchOptions } from "../watch/index.ts";
+import type { ReplicatorHarness, TestGroup } from "./harness.ts";
 import { bytesOf, recorder, textOf } from "./machine.ts";
-import type { ReplicatorHarness, TestGroup } from "./replicator.ts";
 
 type Expect = SuiteApi["expect"];
 type Body = (group: WatchedGroup, expect: Expect) => Promise<void>;
