@@ -422,6 +422,8 @@ export interface Bodies {
   log: Bytes;
   submit: Bytes;
   submitReply: Bytes;
+  watch: Bytes;
+  watchReply: Bytes;
   query: Query;
   queryReply: QueryReply;
   announce: Announce;

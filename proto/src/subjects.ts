@@ -12,6 +12,7 @@ export const subjectsOf = (cluster: string) => {
     stationLog: (station: string) => `${prefix}.station.${station}.log`,
     stationSubmit: (station: string) => `${prefix}.station.${station}.submit`,
     stationQuery: (station: string) => `${prefix}.station.${station}.query`,
+    stationWatch: (station: string) => `${prefix}.station.${station}.watch`,
     /** Any station answers. */
     directory: `${prefix}.directory`,
     announce: (role: string) => `${prefix}.announce.${role}`,
@@ -72,6 +73,14 @@ export const SUBJECT_TABLE: readonly SubjectRow[] = [
     sender: "any service",
     receiver: "station-replica",
     limit: "page of 512 KiB, of entries or packed",
+  },
+  {
+    subject: s.stationWatch("STATION"),
+    kind: "watch",
+    reply: "watchReply",
+    sender: "any client",
+    receiver: "station-replica",
+    limit: "256 waiting, changes of 512 KiB",
   },
   {
     subject: s.directory,

@@ -147,6 +147,11 @@ export class StationGroup {
     );
   }
 
+  /** The broker of all. */
+  get nats(): NatsServer {
+    return this.#nats;
+  }
+
   station(node: string): StationProcess {
     const found = this.stations.find((station) => station.node === node);
     if (found === undefined) throw new Error(`no station ${node}`);

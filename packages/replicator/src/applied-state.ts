@@ -1,15 +1,21 @@
 import type { Membership } from "@halon/consensus";
-import { Applier, type Decree, type Outcome, type SessionLimits, type StateMachine } from "@halon/replicated-log";
-import type { Store } from "@halon/runtime";
+import {
+  type AppliedStore,
+  Applier,
+  type Decree,
+  type Outcome,
+  type SessionLimits,
+  type StateMachine,
+} from "@halon/replicated-log";
 
 /** The state that this member has applied, as long as there is one to be used. */
 export class AppliedState {
-  readonly #store: Store;
+  readonly #store: AppliedStore;
   readonly #machine: StateMachine;
   readonly #sessions: Partial<SessionLimits>;
   #applier: Applier | undefined;
 
-  constructor(store: Store, machine: StateMachine, sessions: Partial<SessionLimits> = {}) {
+  constructor(store: AppliedStore, machine: StateMachine, sessions: Partial<SessionLimits> = {}) {
     this.#store = store;
     this.#machine = machine;
     this.#sessions = sessions;

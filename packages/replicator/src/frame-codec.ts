@@ -200,12 +200,15 @@ function bodyToWire(body: FrameBody): halon.replicator.v1.IFrame {
       const about = { decree: toWire(decree), from, to, since: toWire(since) };
       return { snapshotReply: { ...about, ...replyBodyToWire(body.reply.body) } };
     }
+    case "watched":
+      return { watched: {} };
     default:
       return body satisfies never;
   }
 }
 
-function bodyFromWire({ consensus, digest, snapshotRequest, snapshotReply }: halon.replicator.v1.IFrame): FrameBody {
+function bodyFromWire(frame: halon.replicator.v1.IFrame): FrameBody {
+  const { consensus, digest, snapshotRequest, snapshotReply, watched } = frame;
   // Most are these. An empty message of the consensus is none, and its core's to refuse.
   if (consensus) return { kind: "consensus", bytes: consensus };
   if (digest) {
@@ -215,6 +218,7 @@ function bodyFromWire({ consensus, digest, snapshotRequest, snapshotReply }: hal
   }
   if (snapshotRequest) return { kind: "snapshotRequest", request: requestFromWire(snapshotRequest) };
   if (snapshotReply) return { kind: "snapshotReply", reply: replyFromWire(snapshotReply) };
+  if (watched) return { kind: "watched" };
   throw new FrameCodecError("a frame of a kind that this version does not know");
 }
 

@@ -49,7 +49,9 @@ export type FrameBody =
   | { readonly kind: "consensus"; readonly bytes: Uint8Array }
   | { readonly kind: "digest"; readonly number: number; readonly digest: string }
   | { readonly kind: "snapshotRequest"; readonly request: SnapshotRequest }
-  | { readonly kind: "snapshotReply"; readonly reply: SnapshotReply };
+  | { readonly kind: "snapshotReply"; readonly reply: SnapshotReply }
+  /** Somebody watches the sender's state, and may watch the receiver's next. */
+  | { readonly kind: "watched" };
 
 /** What members of a group say to each other. */
 export interface Frame {

@@ -1,3 +1,4 @@
+export * from "./data-store/index.ts";
 export type { InstallationStatus } from "./installation.ts";
 export * from "./log-member.ts";
 export * from "./log-member-options.ts";
@@ -7,3 +8,4 @@ export * from "./replicator.ts";
 export type { SnapshotPullerCounters } from "./snapshot-puller.ts";
 export type { StateExchangeStatus } from "./state-exchange.ts";
 export { SNAPSHOT_BYTES_DEFAULT } from "./trimming.ts";
+export * from "./watch/index.ts";

@@ -2,6 +2,7 @@ import type { Consensus, MemberId, Membership } from "@halon/consensus";
 import type { ReplicatedLog, SessionLimits, StateMachine } from "@halon/replicated-log";
 import type { Clock, Journal, Random, Store } from "@halon/runtime";
 import type { StateExchangeStatus } from "./state-exchange.ts";
+import type { WatchOptions, WatchStatus } from "./watch/index.ts";
 
 export interface LogMemberPorts {
   readonly clock: Clock;
@@ -50,6 +51,8 @@ export interface LogMemberOptions {
   readonly commandBytesMax?: number;
   /** Decrees from one comparison of states to the next. The same on all members. */
   readonly digestEvery?: number;
+  /** What can be watched, and how much of what has changed is kept while somebody watches. */
+  readonly watch?: WatchOptions;
   readonly onLeader?: (leader: MemberId | undefined) => void;
   /** After a decree was applied here. */
   readonly onApplied?: (number: number) => void;
@@ -80,4 +83,5 @@ export type LogMemberStatus = ReplicatedLog["status"] &
     readonly refusedFrames: number;
     /** Messages, frames and submissions for which there was no room, no meaning, or no member yet. */
     readonly dropped: number;
+    readonly watch: WatchStatus;
   };

@@ -19,6 +19,8 @@ import { restoreMember, type StoredStateCondition } from "./restoring.ts";
 import { StateExchange } from "./state-exchange.ts";
 import { Submissions } from "./submissions.ts";
 import { SNAPSHOT_BYTES_DEFAULT, Trimming } from "./trimming.ts";
+import type { WatchAnswer, WatchRequest } from "./watch/index.ts";
+import { WatchedState } from "./watch/watched-state.ts";
 
 /** A leader without a state says nothing for so long, or until another leads. */
 const MUTE_MS = 5_000;
@@ -37,6 +39,7 @@ export class LogMember {
   readonly #driver: Driver<LogInput, Perform & { readonly afterPersist?: boolean }>;
   readonly #frames: FrameExchange;
   readonly #submissions: Submissions;
+  readonly #watched: WatchedState;
   readonly #state: AppliedState;
   readonly #queue: ApplyQueue;
   readonly #exchange: StateExchange;
@@ -65,7 +68,9 @@ export class LogMember {
     const core = { step: (input: LogInput | TimerInput, nowMs: number) => this.#step(input, nowMs) };
     this.#driver = new Driver({ core, clock, random, journal, perform: (output) => this.#perform(output) });
     this.#submissions = new Submissions((token, commands) => this.#take(token, commands));
-    this.#state = new AppliedState(store, options.machine, options.sessions);
+    const tellOthers = (): void => this.#frames.say("all", { kind: "watched" });
+    this.#watched = new WatchedState(options.watch ?? {}, { clock, store, tellOthers });
+    this.#state = new AppliedState(this.#watched.store, options.machine, options.sessions);
     this.#frames = new FrameExchange({ self, send, hear: (from, body) => this.#hear(from, body) });
     this.#queue = new ApplyQueue({
       clock,
@@ -119,6 +124,7 @@ export class LogMember {
       held: this.#queue.held,
       refusedFrames: this.#frames.refused,
       dropped: this.#driver.refused + this.#exchange.refused + this.#submissions.malformed + this.#early,
+      watch: this.#watched.status,
     };
   }
 
@@ -146,6 +152,16 @@ export class LogMember {
     return this.#state.query(payload);
   }
 
+  /** A watcher's question, as {@link LogReplicator} sends it; `reply` is called once, with what to send back, unless the bytes mean nothing. */
+  watch(question: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+    this.#watched.askBytes(question, reply);
+  }
+
+  /** Answered at once, or when something has changed, or after `waitMs`. */
+  watchRequest(request: WatchRequest, done: (answer: WatchAnswer) => void): Cancel {
+    return this.#watched.ask(request, done);
+  }
+
   /** Drops at once what of the journal is not needed any more, as when its disk runs full. */
   trim(): void {
     if (this.#phase === "serving") this.#trimming.trimNow(this.#state.applied);
@@ -158,6 +174,7 @@ export class LogMember {
     this.#exchange.stop();
     this.#queue.stop();
     this.#submissions.clear();
+    this.#watched.stop();
   }
 
   #begin(condition: StoredStateCondition): void {
@@ -166,7 +183,7 @@ export class LogMember {
     if (journal.writtenSeq === 0 && founding !== undefined)
       this.#driver.complete({ kind: "found", membership: founding });
     this.#phase = condition === "sound" ? "serving" : "installing";
-    if (condition === "sound") this.#state.open();
+    if (condition === "sound") this.#open();
     this.#driver.complete({ kind: "start", applied: this.#state.applied, random: fraction(random) });
     if (condition === "damaged") {
       this.#counts.damaged++;
@@ -192,7 +209,13 @@ export class LogMember {
 
   #hear(from: MemberId, body: FrameBody): void {
     if (body.kind === "consensus") this.#driver.submit({ kind: "message", from, bytes: body.bytes });
+    else if (body.kind === "watched") this.#watched.heard();
     else this.#exchange.hear(from, body);
+  }
+
+  #open(): void {
+    this.#state.open();
+    this.#watched.open();
   }
 
   #perform(output: Perform): void {
@@ -283,6 +306,7 @@ export class LogMember {
     if (this.#phase === "serving") {
       this.#phase = "installing";
       this.#state.close();
+      this.#watched.close();
       this.#muteUntilMs = this.#ports.clock.nowMs() + MUTE_MS;
       this.#queue.drop();
     }
@@ -301,7 +325,7 @@ export class LogMember {
     this.#queue.resume();
     if (this.#installed !== number) return;
     this.#installed = undefined;
-    this.#state.open();
+    this.#open();
     assert(this.#state.applied === number, `installed decree ${number}, found ${this.#state.applied}`);
     this.#phase = "serving";
     this.#counts.installs++;

@@ -13,6 +13,15 @@ import {
 } from "@halon/replicated-log";
 import { type Cancel, type Clock, Driver, type DriverOutput, type Random } from "@halon/runtime";
 import type { Replicator, UpdateOptions } from "./replicator.ts";
+import {
+  decodeWatchAnswer,
+  encodeWatchRequest,
+  type Tell,
+  type WatchAnswer,
+  WatchCodecError,
+  type WatchFrom,
+} from "./watch/index.ts";
+import { refuseLater, Watchers } from "./watch/watcher.ts";
 
 export interface LogReplicatorPorts {
   readonly clock: Clock;
@@ -24,6 +33,8 @@ export interface LogReplicatorPorts {
     timeoutMs: number,
     done: (reply: Uint8Array | undefined) => void,
   ) => void;
+  /** The same for a watcher's questions: what it brings is for `LogMember.watch`. Without it nothing can be watched. */
+  readonly watch?: LogReplicatorPorts["request"];
 }
 
 /** A {@link Replicator} on a group of {@link LogMember}s, wherever they are. */
@@ -32,13 +43,21 @@ export class LogReplicator implements Replicator {
   readonly #driver: Driver<LogClientInput, Exclude<LogClientOutput, DriverOutput>>;
   readonly #done = new Map<number, (outcome: CallOutcome) => void>();
   readonly #client: LogClient;
+  readonly #watchers: Watchers;
   #token = 0;
   #malformed = 0;
 
   constructor(config: LogClientConfig, ports: LogReplicatorPorts) {
     this.#ports = ports;
     this.#client = new LogClient(config);
-    const { clock, random } = ports;
+    const { clock, random, watch } = ports;
+    this.#watchers = new Watchers(config.members, {
+      clock,
+      random,
+      poll: (to, request, timeoutMs, done) => {
+        watch?.(to, encodeWatchRequest(request), timeoutMs, (reply) => done(reply && this.#decodeAnswer(reply)));
+      },
+    });
     this.#driver = new Driver({ core: this.#client, clock, random, perform: (output) => this.#perform(output) });
   }
 
@@ -64,6 +83,11 @@ export class LogReplicator implements Replicator {
     return this.#call("stale", payload, done);
   }
 
+  watch(from: WatchFrom, tell: Tell): Cancel {
+    if (this.#ports.watch !== undefined) return this.#watchers.watch(from, tell);
+    return refuseLater(this.#ports.clock, "this client has no way to ask for changes: give it the port `watch`", tell);
+  }
+
   /** Changes who is a member. The result, when there is one, is for `decodeReconfigured`. */
   reconfigure(change: Reconfigure, done: (outcome: CallOutcome) => void): Cancel {
     return this.#call("reconfigure", encodeReconfigure(change), done);
@@ -72,10 +96,12 @@ export class LogReplicator implements Replicator {
   /** Tells whom to ask, and whom first. To be told of every new leader that the caller learns of. */
   follow(members: readonly MemberId[], leader?: MemberId): void {
     this.#driver.complete({ kind: "members", members, leader });
+    this.#watchers.follow(members);
   }
 
   stop(): void {
     this.#driver.stop();
+    this.#watchers.stop();
     this.#done.clear();
   }
 
@@ -107,6 +133,16 @@ export class LogReplicator implements Replicator {
     this.#ports.request(to, encodeSubmit(commands), timeoutMs, (reply) => {
       this.#driver.complete({ kind: "answer", request, outcomes: reply && this.#decode(reply) });
     });
+  }
+
+  #decodeAnswer(reply: Uint8Array): WatchAnswer | undefined {
+    try {
+      return decodeWatchAnswer(reply);
+    } catch (error) {
+      if (!(error instanceof WatchCodecError)) throw error;
+      this.#malformed++;
+      return undefined;
+    }
   }
 
   #decode(reply: Uint8Array): ReturnType<typeof decodeReply> | undefined {

@@ -9,6 +9,9 @@ import {
 } from "@halon/replicated-log";
 import type { Cancel, Clock, Store } from "@halon/runtime";
 import type { Replicator, UpdateOptions } from "./replicator.ts";
+import type { Tell, WatchFrom, WatchOptions, WatchStatus } from "./watch/index.ts";
+import { WatchedState } from "./watch/watched-state.ts";
+import { Watchers } from "./watch/watcher.ts";
 
 export interface MemoryReplicatorPorts {
   readonly clock: Clock;
@@ -22,12 +25,23 @@ export interface MemoryReplicatorPorts {
 export class MemoryReplicator implements Replicator {
   readonly #ports: MemoryReplicatorPorts;
   readonly #applier: Applier;
+  readonly #watched: WatchedState;
+  readonly #watchers: Watchers;
   #decidedAtMs: number;
 
-  constructor(machine: StateMachine, ports: MemoryReplicatorPorts) {
+  constructor(machine: StateMachine, ports: MemoryReplicatorPorts, watch: WatchOptions = {}) {
+    const { clock, store } = ports;
     this.#ports = ports;
-    this.#applier = new Applier(ports.store, machine);
-    this.#decidedAtMs = ports.clock.nowMs();
+    this.#watched = new WatchedState(watch, { clock, store });
+    this.#applier = new Applier(this.#watched.store, machine);
+    this.#watched.open();
+    this.#watchers = new Watchers(["memory"], {
+      clock,
+      random: { u32: () => 0 },
+      poll: (_to, request, _timeoutMs, done) =>
+        this.#watched.ask(request, (answer) => clock.at(clock.nowMs(), () => done(answer))),
+    });
+    this.#decidedAtMs = clock.nowMs();
   }
 
   update(payload: Uint8Array, _options: UpdateOptions, done: (outcome: CallOutcome) => void): Cancel {
@@ -40,6 +54,14 @@ export class MemoryReplicator implements Replicator {
 
   queryStale(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel {
     return this.query(payload, done);
+  }
+
+  watch(from: WatchFrom, tell: Tell): Cancel {
+    return this.#watchers.watch(from, tell);
+  }
+
+  get watchStatus(): WatchStatus {
+    return this.#watched.status;
   }
 
   #later(payload: Uint8Array, done: (outcome: CallOutcome) => void, call: () => Outcome | undefined): Cancel {

@@ -1,5 +1,6 @@
 import type { CallOutcome } from "@halon/replicated-log";
 import type { Cancel } from "@halon/runtime";
+import type { Tell, WatchFrom } from "./watch/index.ts";
 
 export interface UpdateOptions {
   /** The command does no harm when applied twice: it needs no session, and is retried without one. */
@@ -21,4 +22,10 @@ export interface Replicator {
    * also while there is no majority.
    */
   queryStale(payload: Uint8Array, done: (outcome: CallOutcome) => void): Cancel;
+  /**
+   * Tells what is changed in the state, from a decree on that the caller knows the state of. Nothing is skipped: who is too slow,
+   * or asks for what is too long ago, is told to `resync`. It goes on over the death of members, with the same numbers.
+   * One thing is told at a time, never from within, and not after cancelling.
+   */
+  watch(from: WatchFrom, tell: Tell): Cancel;
 }

@@ -72,7 +72,7 @@ export class StateExchange {
     return transfers.size === 0 ? undefined : Math.min(...transfers.values());
   }
 
-  hear(from: MemberId, body: Exclude<FrameBody, { kind: "consensus" }>): void {
+  hear(from: MemberId, body: Exclude<FrameBody, { kind: "consensus" | "watched" }>): void {
     switch (body.kind) {
       case "digest":
         return this.#comparison.hear(from, body, this.#state().membership);

@@ -1,13 +1,19 @@
 import { createMembership, type MemberId, memberName } from "@halon/consensus";
 import { Paxos } from "@halon/paxos";
 import type { StateMachine } from "@halon/replicated-log";
-import { LogMember, type LogMemberNotice, type LogMemberOptions, LogReplicator } from "@halon/replicator";
+import {
+  LogMember,
+  type LogMemberNotice,
+  type LogMemberOptions,
+  LogReplicator,
+  type LogReplicatorPorts,
+} from "@halon/replicator";
 import type { Store } from "@halon/runtime";
 import { type Instance, type ProcessPorts, type SimulatedProcess, World } from "@halon/simulation";
 
 const MEMBERS: readonly MemberId[] = ["a", "b", "c"];
 
-export interface GroupOptions extends Pick<LogMemberOptions, "snapshotBytes" | "digestEvery"> {
+export interface GroupOptions extends Pick<LogMemberOptions, "snapshotBytes" | "digestEvery" | "watch"> {
   /** Started besides the founders, without knowing the group. */
   readonly joiners?: readonly MemberId[];
   readonly cacheBytesMax?: number;
@@ -54,6 +60,9 @@ export class MemberProcess implements Instance {
     transport.subscribe(`submit.${name}`, {}, ({ payload, respond }) =>
       this.member.submit(payload, (reply) => respond?.(reply)),
     );
+    transport.subscribe(`watch.${name}`, {}, ({ payload, respond }) =>
+      this.member.watch(payload, (reply) => respond?.(reply)),
+    );
     this.member.start();
   }
 
@@ -80,16 +89,20 @@ export class SimulatedGroup {
       ),
     );
     const client = world.spawn("client", "app", ({ clock, random, transport }) => {
+      const ask =
+        (what: string): LogReplicatorPorts["request"] =>
+        (to, payload, timeoutMs, done) => {
+          transport.request(`${what}.${memberName(to)}`, payload, timeoutMs, (outcome) =>
+            done(outcome.kind === "reply" ? outcome.payload : undefined),
+          );
+        };
       const replicator = new LogReplicator(
         { members: MEMBERS },
         {
           clock,
           random,
-          request: (to, submission, timeoutMs, done) => {
-            transport.request(`submit.${memberName(to)}`, submission, timeoutMs, (outcome) =>
-              done(outcome.kind === "reply" ? outcome.payload : undefined),
-            );
-          },
+          request: ask("submit"),
+          watch: ask("watch"),
         },
       );
       return { replicator, transport, stop: () => replicator.stop() };

@@ -1,23 +1,23 @@
-import { replicatorConformance } from "@halon/replicator/conformance";
+import { dataStoreConformance, type ReplicatorHarness, replicatorConformance } from "@halon/replicator/conformance";
 import { describe, expect, it } from "vitest";
 import { encodeFrame } from "../src/frame-codec.ts";
 import { SimulatedGroup } from "./group.ts";
 
 const PATIENCE_MS = 60_000;
 
-replicatorConformance(
-  { describe, it, expect },
-  {
-    async open(machine) {
-      const { world, replicator } = new SimulatedGroup(machine);
-      return {
-        replicator,
-        until: async (condition) => world.until(condition, PATIENCE_MS, "the condition of the test"),
-        close: async () => world.finish(),
-      };
-    },
+const harness: ReplicatorHarness = {
+  async open(machine, watch) {
+    const { world, replicator } = new SimulatedGroup(machine, { ...(watch && { watch }) });
+    return {
+      replicator,
+      until: async (condition) => world.until(condition, PATIENCE_MS, "the condition of the test"),
+      close: async () => world.finish(),
+    };
   },
-);
+};
+
+replicatorConformance({ describe, it, expect }, harness);
+dataStoreConformance({ describe, it, expect }, harness);
 
 const counter = () => {
   let applied = 0;

@@ -1,25 +1,25 @@
 import { MemoryReplicator } from "@halon/replicator";
-import { replicatorConformance } from "@halon/replicator/conformance";
+import { dataStoreConformance, type ReplicatorHarness, replicatorConformance } from "@halon/replicator/conformance";
 import { VirtualClock } from "@halon/runtime";
 import { MemoryStoreDisk, openStoreMemory } from "@halon/store-memory";
 import { describe, expect, it } from "vitest";
 
-replicatorConformance(
-  { describe, it, expect },
-  {
-    async open(machine) {
-      const clock = new VirtualClock();
-      const store = openStoreMemory({ disk: new MemoryStoreDisk(), clock, flushMs: 0.1, identity: "memory" });
-      return {
-        replicator: new MemoryReplicator(machine, { clock, store }),
-        async until(condition) {
-          while (!condition()) if (!clock.step()) throw new Error("nothing is left to happen");
-        },
-        close: () => store.close(),
-      };
-    },
+const harness: ReplicatorHarness = {
+  async open(machine, watch) {
+    const clock = new VirtualClock();
+    const store = openStoreMemory({ disk: new MemoryStoreDisk(), clock, flushMs: 0.1, identity: "memory" });
+    return {
+      replicator: new MemoryReplicator(machine, { clock, store }, watch),
+      async until(condition) {
+        while (!condition()) if (!clock.step()) throw new Error("nothing is left to happen");
+      },
+      close: () => store.close(),
+    };
   },
-);
+};
+
+replicatorConformance({ describe, it, expect }, harness);
+dataStoreConformance({ describe, it, expect }, harness);
 
 describe("MemoryReplicator", () => {
   it("gives log time as it passes, fractions included, at most a second per call", async () => {

@@ -42,7 +42,13 @@ export interface TransportCounters {
   readonly droppedPending: number;
 }
 
-export type TransportErrorCode = "bad-subject" | "bad-address" | "too-large" | "closed" | "unreachable";
+export type TransportErrorCode =
+  | "bad-subject"
+  | "bad-address"
+  | "bad-credentials"
+  | "too-large"
+  | "closed"
+  | "unreachable";
 
 /** A misuse by the caller, or a bus that cannot be reached at opening. */
 export class TransportError extends Error {

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { fraction, systemClock, systemRandom, TransportError } from "@halon/runtime";
 import { type ServerAddress, showAddress } from "./address.ts";
+import type { Credentials } from "./credentials.ts";
 import { type Link, type LinkEvents, openLink } from "./link.ts";
 import { probe } from "./probe.ts";
 
@@ -25,12 +26,20 @@ export class Dialer {
   readonly #addresses: readonly ServerAddress[];
   readonly #name: string;
   readonly #report: (report: NatsReport) => void;
+  readonly #credentials: () => Credentials | undefined;
   #next: number;
 
-  constructor(addresses: readonly ServerAddress[], name: string, report: (report: NatsReport) => void) {
+  /** `credentials`: read anew for each attempt, as they may have been renewed; what it throws is why the attempt fails. */
+  constructor(
+    addresses: readonly ServerAddress[],
+    name: string,
+    report: (report: NatsReport) => void,
+    credentials: () => Credentials | undefined,
+  ) {
     this.#addresses = addresses;
     this.#name = name;
     this.#report = report;
+    this.#credentials = credentials;
     this.#next = Math.floor(fraction(systemRandom) * addresses.length);
   }
 
@@ -45,7 +54,9 @@ export class Dialer {
       try {
         return await this.#attempt(address, signal, events);
       } catch (error) {
-        why = `${showAddress(address)}: ${error instanceof Error ? error.message : String(error)}`;
+        // Of an attempt that was broken off, only if there was no other.
+        if (!signal.aborted || attempt === 0)
+          why = `${showAddress(address)}: ${error instanceof Error ? error.message : String(error)}`;
       }
       const nowMs = systemClock.nowMs();
       if (nowMs >= reportAtMs && !signal.aborted) {
@@ -60,7 +71,7 @@ export class Dialer {
 
   async #attempt(address: ServerAddress, signal: AbortSignal, events: LinkEvents): Promise<Link> {
     await probe(address, ANSWER_MS, signal);
-    const link = await openLink(address, this.#name, ANSWER_MS, events);
+    const link = await openLink(address, this.#name, ANSWER_MS, events, this.#credentials());
     if (!signal.aborted) return link;
     await link.close();
     throw new Error("given up");

@@ -1,5 +1,6 @@
-import { connect, type Msg, type NatsConnection } from "nats";
+import { connect, jwtAuthenticator, type Msg, type NatsConnection } from "nats";
 import { type ServerAddress, showAddress } from "./address.ts";
+import type { Credentials } from "./credentials.ts";
 
 /** A message as it came in. `payload` is a view on the received frame: copy it before this turn ends. */
 export interface LinkMessage {
@@ -49,6 +50,7 @@ export async function openLink(
   name: string,
   timeoutMs: number,
   events: LinkEvents,
+  credentials: Credentials | undefined,
 ): Promise<Link> {
   const connection = await connect({
     servers: [showAddress(address)],
@@ -63,6 +65,7 @@ export async function openLink(
     // Names are resolved by the system, not by DNS alone: /etc/hosts counts.
     resolve: false,
     ...(address.user === undefined ? {} : { user: address.user, pass: address.pass ?? "" }),
+    ...(credentials && { authenticator: jwtAuthenticator(credentials.jwt, Buffer.from(credentials.seed)) }),
   });
   watch(connection, events);
   return {

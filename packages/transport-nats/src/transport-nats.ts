@@ -17,6 +17,7 @@ import {
   TransportError,
 } from "@halon/runtime";
 import { parseAddress } from "./address.ts";
+import { type Credentials, readCredentials } from "./credentials.ts";
 import { Dialer, type NatsReport } from "./dialer.ts";
 import type { Link, LinkMessage } from "./link.ts";
 import { Outbound } from "./outbound.ts";
@@ -27,6 +28,8 @@ export interface TransportNatsOptions {
   readonly servers: readonly string[];
   /** Names the connection on the server, and its replies come on `_INBOX.<name>.…`: subject tokens. */
   readonly name: string;
+  /** Path of a NATS `.creds` file: who this is, and the key to prove it. Read again at each reconnection, as it may be renewed. */
+  readonly credentials?: string | undefined;
   /** Gives up opening. Later losses are waited out until `close`. */
   readonly signal?: AbortSignal;
   /** Told what happens to the connection; while there is none, every few seconds. */
@@ -34,8 +37,8 @@ export interface TransportNatsOptions {
 }
 
 /**
- * Opens a {@link Transport} on NATS. Waits until a server answers; rejects with `bad-address`, `bad-subject` (the name)
- * at once, with `unreachable` when `signal` gives up.
+ * Opens a {@link Transport} on NATS. Waits until a server answers; rejects with `bad-address`, `bad-subject` (the name),
+ * `bad-credentials` at once, with `unreachable` when `signal` gives up.
  */
 export async function openTransportNats(options: TransportNatsOptions): Promise<Transport> {
   const transport = new TransportNats(options);
@@ -79,11 +82,16 @@ class TransportNats implements Transport {
   #outbound = new Outbound(() => Promise.resolve());
   #soon: (() => void)[] = [];
 
-  constructor({ servers, name, onReport }: TransportNatsOptions) {
+  constructor({ servers, name, credentials, onReport }: TransportNatsOptions) {
     if (servers.length === 0) throw new TransportError("bad-address", "no server address: give at least one");
     this.#name = name;
     this.#report = onReport ?? (() => {});
-    this.#dialer = new Dialer(servers.map(parseAddress), name, this.#report);
+    const read = (): Credentials | undefined =>
+      credentials === undefined ? undefined : readCredentials(credentials, Date.now());
+    const addresses = servers.map(parseAddress);
+    // What is wrong already is no reason to try on and on.
+    read();
+    this.#dialer = new Dialer(addresses, name, this.#report, read);
     this.#inbox = `_INBOX.${name}.${randomBytes(8).toString("hex")}`;
     assertSubject(this.#inbox, false);
     const receive = (message: LinkMessage): void => this.#onReply(message);

@@ -18,8 +18,10 @@ const LEASE_KEY = "lease";
 const DECISION_NEXT_KEY = "dn";
 /** Decisions kept; older ones go. */
 export const DECISIONS_MAX = 10_000;
+/** Keys of the resource graph begin with it. */
+export const GRAPH_PREFIX = "g/";
 /** What a coordinator may change besides events: graph, rule instances, outbox. */
-const COORDINATOR_PREFIXES = ["g/", "i/", "o/"];
+const COORDINATOR_PREFIXES = [GRAPH_PREFIX, "i/", "o/"];
 
 export const NO_LEASE: Lease = { epoch: 0, holder: "", checkpoint: 0 };
 

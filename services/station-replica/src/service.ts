@@ -10,7 +10,7 @@ import {
 } from "@halon/proto";
 import { LogMember, type LogMemberNotice } from "@halon/replicator";
 import type { Cancel, Clock, Journal, Random, Store, Subscription } from "@halon/runtime";
-import { readLease } from "./coordinator-state.ts";
+import { GRAPH_PREFIX, readLease } from "./coordinator-state.ts";
 import { Announced, directoryOf } from "./directory.ts";
 import { Enlistment } from "./enlistment.ts";
 import { type Identity, memberOf } from "./identity.ts";
@@ -194,6 +194,8 @@ export class Station {
         consensus: new Paxos({ group: clusterId, self: this.#self }),
         machine: new StationState(() => this.#leases.changed()),
         commandBytesMax: STATE_COMMAND_BYTES_MAX,
+        // The graph alone: events come and go too fast for anybody to follow, and have a reader of their own.
+        watch: { group: clusterId, prefixes: [GRAPH_PREFIX] },
         ...(isFounding && { founding: createMembership(members) }),
         ...(storeDigest !== undefined && { storeDigest }),
         onLeader: (leader) => this.#onLeader(leader),

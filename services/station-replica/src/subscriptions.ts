@@ -5,7 +5,7 @@ import type { Announced } from "./directory.ts";
 
 export interface SubscribedParts {
   readonly clock: Clock;
-  readonly member: Pick<LogMember, "receive" | "submit">;
+  readonly member: Pick<LogMember, "receive" | "submit" | "watch">;
   readonly announced: Announced;
   readonly ask: (query: Query, answer: (reply: QueryReply) => void) => void;
 }
@@ -27,6 +27,9 @@ export function subscribe(post: Post, name: string, parts: SubscribedParts): Sub
     post.subscribe(subjects.stationSubmit(name), "submit", ({ value, respond }) =>
       member.submit(value.bytes, (bytes) => respond?.({ kind: "submitReply", value: { bytes } })),
     ),
+    post.subscribe(subjects.stationWatch(name), "watch", ({ value, respond }) =>
+      member.watch(value.bytes, (bytes) => respond?.({ kind: "watchReply", value: { bytes } })),
+    ),
     post.subscribe(subjects.stationQuery(name), "query", ({ value, respond }) =>
       ask(value, (reply) => respond?.({ kind: "queryReply", value: reply })),
     ),
@@ -44,7 +47,7 @@ export function countersOf(
   announced: Announced,
   status: LogMemberStatus,
 ): Readonly<Record<string, number>> {
-  const { refused, refusedFrames, undecodable, dropped, waiting, diverged, installs, trims } = status;
+  const { refused, refusedFrames, undecodable, dropped, waiting, diverged, installs, trims, watch } = status;
   return {
     ...post.counters,
     refused,
@@ -56,5 +59,7 @@ export function countersOf(
     installs,
     trims,
     announcesRefused: announced.refused,
+    watchers: watch.watchers,
+    watchesMalformed: watch.malformed,
   };
 }

@@ -1,1 +1,3 @@
-export { type ReplicatorHarness, replicatorConformance, type TestGroup } from "./replicator.ts";
+export { dataStoreConformance } from "./data-store.ts";
+export type { ReplicatorHarness, TestGroup } from "./harness.ts";
+export { replicatorConformance } from "./replicator.ts";

@@ -1,4 +1,4 @@
-import type { StateMachine } from "@halon/replicated-log";
+import { readState, type StateMachine } from "@halon/replicated-log";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -16,16 +16,16 @@ export const recorder: StateMachine = {
     state.put(`entry/${place.toString().padStart(6, "0")}`, payload);
     return bytesOf(`${place} ${textOf(payload)}`);
   },
-  /** `log`: all payloads, joined by commas. `large N`: an answer of so many bytes. Anything else comes back as it is. */
+  /** `log`: all payloads, joined by commas. `state`: the number of the last decree and a blank before that. `large N`: an answer of so many bytes. Anything else comes back as it is. */
   query(payload, state) {
     const question = textOf(payload);
-    if (question === "log")
-      return bytesOf(
-        state
-          .range({ from: "entry/", to: "entry0" })
-          .map(([, value]) => textOf(value))
-          .join(","),
-      );
+    const log = (): string =>
+      state
+        .range({ from: "entry/", to: "entry0" })
+        .map(([, value]) => textOf(value))
+        .join(",");
+    if (question === "log") return bytesOf(log());
+    if (question === "state") return bytesOf(`${readState(state).applied} ${log()}`);
     return question.startsWith("large ") ? new Uint8Array(Number(question.slice(6))) : payload;
   },
 };

@@ -1,18 +1,8 @@
-import { type CallOutcome, COMMAND_BYTES_MAX, RESULT_BYTES_MAX, type StateMachine } from "@halon/replicated-log";
-import type { SuiteApi, Until } from "@halon/runtime/conformance";
-import type { Replicator } from "../replicator.ts";
+import { type CallOutcome, COMMAND_BYTES_MAX, RESULT_BYTES_MAX } from "@halon/replicated-log";
+import type { SuiteApi } from "@halon/runtime/conformance";
+import type { ReplicatorHarness, TestGroup } from "./harness.ts";
 import { bytesOf, recorder, textOf } from "./machine.ts";
-
-/** One group with nothing in it yet. */
-export interface TestGroup {
-  readonly replicator: Replicator;
-  readonly until: Until;
-  close(): Promise<void>;
-}
-
-export interface ReplicatorHarness {
-  open(machine: StateMachine): Promise<TestGroup>;
-}
+import { watching } from "./watching.ts";
 
 /** Calls at once: more than travel together, fewer than may wait. */
 const MANY = 3_000;
@@ -81,6 +71,7 @@ export function replicatorConformance({ describe, it, expect }: SuiteApi, harnes
     reading(check);
     calling(check);
     refusing(check);
+    watching({ it, expect }, harness);
   });
 }
 

@@ -6,7 +6,7 @@ import type { Cancel, Clock, Store } from "@halon/runtime";
 export interface ConsumptionPorts {
   readonly clock: Clock;
   /** Reads the state through the log. */
-  readonly replicator: Replicator;
+  readonly replicator: Pick<Replicator, "query">;
   /** What this station has applied. */
   readonly store: Store;
   /** Asks this station; a query for what is not applied yet is answered when it is. */

@@ -7,6 +7,7 @@ import {
   vertexKey,
   vertexPrefix,
 } from "@halon/resource-graph";
+import { GRAPH_PREFIX } from "../coordinator-state.ts";
 
 /** What this needs of a store. */
 export interface GraphStore {
@@ -27,8 +28,7 @@ export interface EdgeEntry {
   readonly to: string;
 }
 
-/** The graph's part of the station's key space. */
-const PREFIX = "g/";
+const PREFIX = GRAPH_PREFIX;
 /** Kinds of vertices and of edges: no graph has more. */
 const NAMES_MAX = 1_024;
 
