@@ -1,6 +1,7 @@
 export * from "./clear.ts";
 export * from "./event-feed.ts";
 export { EVENT_BYTES_MAX, packed, payloadsOf } from "./event-group.ts";
+export * from "./outcomes.ts";
 export * from "./priority.ts";
 export * from "./producer.ts";
 export * from "./producer-core.ts";

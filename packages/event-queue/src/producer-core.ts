@@ -1,28 +1,9 @@
 import type { Event, EventGroup } from "@halon/proto";
 import { EVENT_BYTES_MAX } from "./event-group.ts";
+import type { EventOutcome, PromulgateOutcome } from "./outcomes.ts";
 import { Outgoing, type Waiting } from "./outgoing.ts";
 import { type LaneNumber, laneOf } from "./priority.ts";
 import { rendezvous } from "./rendezvous.ts";
-
-/** How an event ends for its submitter. */
-export type PromulgateOutcome =
-  | { readonly kind: "stored" }
-  /** Final. */
-  | { readonly kind: "refused"; readonly message: string }
-  /** Too much is waiting here: nothing was sent. */
-  | { readonly kind: "full" }
-  /** The queue has forgotten this producer: whether the event was stored is not known, and never will be. */
-  | { readonly kind: "unknown"; readonly code: "ProducerForgotten"; readonly message: string };
-
-/**
- * What was said of `count` events that follow each other (1 when absent): `stored`, `duplicate` and `merged` are durable;
- * `refused` is final; `forgotten`: the queue does not know the producer; others are retried.
- */
-export interface EventOutcome {
-  readonly kind: string;
-  readonly message: string;
-  readonly count?: number;
-}
 
 export type ProducerInput =
   | {

@@ -11,14 +11,9 @@ import {
 } from "@halon/proto";
 import type { Replicator } from "@halon/replicator";
 import { type Clock, Driver, type DriverOutput, fraction, type Random } from "@halon/runtime";
+import type { EventOutcome, PromulgateOutcome } from "./outcomes.ts";
 import { laneOfPriority, type Priority } from "./priority.ts";
-import {
-  type EventOutcome,
-  ProducerCore,
-  type ProducerInput,
-  type ProducerOutput,
-  type PromulgateOutcome,
-} from "./producer-core.ts";
+import { ProducerCore, type ProducerInput, type ProducerOutput } from "./producer-core.ts";
 
 export interface ProducerPorts {
   readonly clock: Clock;

@@ -35,3 +35,11 @@ export interface AnswerInput {
   readonly commandId: string;
   readonly answer: Answer;
 }
+
+/** What waits for room in a turn. */
+export type Input =
+  | { readonly kind: "event"; readonly event: QueuedEvent; readonly logTimeMs: number }
+  | Answered
+  /** Timers fire up to there when all before it is worked off. */
+  | { readonly kind: "time"; readonly atMs: number };
+export type Answered = { readonly kind: "answer" } & AnswerInput;

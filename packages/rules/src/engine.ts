@@ -2,7 +2,7 @@ import type { Graph, Json } from "@halon/resource-graph";
 import { assert } from "@halon/runtime";
 import { Counts } from "./counts.ts";
 import { DeliveryRound } from "./delivery.ts";
-import type { AnswerInput, EngineOptions, EventInput } from "./engine-input.ts";
+import type { Answered, AnswerInput, EngineOptions, EventInput, Input } from "./engine-input.ts";
 import { type Delivery, encodeDelivery } from "./entry.ts";
 import type { QueuedEvent } from "./event-type.ts";
 import type { Instance } from "./instance.ts";
@@ -18,13 +18,6 @@ import { RulesError } from "./rules-error.ts";
 import { Schedule } from "./schedule.ts";
 import { runStep } from "./step.ts";
 import { type Turn, TurnDraft } from "./turn.ts";
-
-type Input =
-  | { readonly kind: "event"; readonly event: QueuedEvent; readonly logTimeMs: number }
-  | Answered
-  /** Timers fire up to there when all before it is worked off. */
-  | { readonly kind: "time"; readonly atMs: number };
-type Answered = { readonly kind: "answer" } & AnswerInput;
 
 /**
  * Runs rules. Whatever comes in is worked off at once, as far as there is room in the turn; `take` gives what that brought
@@ -51,8 +44,7 @@ export class Engine {
   #resumed: Delivery | undefined;
   /** Whether the store has an entry of a round that is not at its end. */
   #isRoundStored: boolean;
-  /** By lane. */
-  readonly #lastPositions = new Map<number, number>();
+  readonly #lastPositionByLane = new Map<number, number>();
   /** Found at the start; parked as far as a turn has room. */
   readonly #faults: { readonly instance: Instance; readonly fault: Fault }[];
 
@@ -124,9 +116,9 @@ export class Engine {
    */
   onEvent(event: EventInput): boolean {
     const { position, logTimeMs, lane = 0 } = event;
-    if (position <= (this.#lastPositions.get(lane) ?? -1)) return true;
+    if (position <= (this.#lastPositionByLane.get(lane) ?? -1)) return true;
     if (this.#inbox.length >= this.#limits.inboxMax) return false;
-    this.#lastPositions.set(lane, position);
+    this.#lastPositionByLane.set(lane, position);
     this.#inbox.push({ kind: "event", event, logTimeMs });
     this.#pump();
     return true;
@@ -232,12 +224,8 @@ export class Engine {
     if (id === undefined) return false;
     const instance = this.#table.get(id);
     assert(instance !== undefined, `${id} is ready, but not there`);
-    this.#run(instance);
-    return true;
-  }
-
-  #run(instance: Instance): void {
     this.#table.settle(instance, runStep(instance, this.#turn.graph, this.#ports()), this.#nowMs);
+    return true;
   }
 
   #ports(): StepPorts {

@@ -20,6 +20,7 @@ const handlersOf = (changes: readonly GraphChange[]): Handlers =>
     ask: never,
     promulgate: never,
     untilConsumed: never,
+    queue: new QueueHandlers({ ask: never, replicator: { update: never } }),
     ...STATIONS,
   });
 const ALL = { id: "", after: "", limit: 0 };
@@ -74,6 +75,7 @@ describe("QueryGraph", () => {
       ask: never,
       promulgate: never,
       untilConsumed: never,
+      queue: new QueueHandlers({ ask: never, replicator: { update: never } }),
       ...STATIONS,
     });
     expect(empty.queryGraph({ ...ALL, type: "" })).toEqual({ vertices: [], more: false });

@@ -8,8 +8,8 @@ import { type EventSystem, PRODUCERS } from "./system.ts";
 import { Worker } from "./worker.ts";
 
 const NAMES: readonly string[] = ["j1", "j2", "j3"];
-export const STREAM = "EVENTS";
-export const CONSUMER = "worker";
+const STREAM = "EVENTS";
+const CONSUMER = "worker";
 
 /** A NATS cluster of three with one work-queue in files on all of them, producers and one consumer, each a process. */
 export async function startJetstreamQueue(scratch: Scratch): Promise<EventSystem> {

@@ -40,7 +40,7 @@ interface ClientLife extends Instance {
 }
 
 /** Counted by each coordinator under the text that it carries: once, if all is right. */
-export const WITNESSED = "witnessed";
+const WITNESSED = "witnessed";
 const witnesses = counter("witness", {
   on: eventType(WITNESSED, (payload) => new TextDecoder().decode(payload)),
   label: (text) => text,
