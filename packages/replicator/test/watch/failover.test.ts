@@ -44,7 +44,10 @@ class Watched {
 
   /** The member that the watch waits at. */
   get asked() {
-    const found = this.group.members.find(({ instance }) => (instance?.member.status.watch.watchers ?? 0) > 0);
+    const find = () => this.group.members.find(({ instance }) => (instance?.member.status.watch.watchers ?? 0) > 0);
+    // Between two questions it waits at nobody.
+    this.until(() => find() !== undefined, "somebody is asked");
+    const found = find();
     if (found === undefined) throw new Error("nobody is asked");
     return found;
   }
