@@ -44,7 +44,10 @@ class Watched {
 
   /** The member that the watch waits at. */
   get asked() {
-    const found = this.group.members.find(({ instance }) => (instance?.member.status.watch.watchers ?? 0) > 0);
+    const find = () => this.group.members.find(({ instance }) => (instance?.member.status.watch.watchers ?? 0) > 0);
+    // Between two questions it waits at nobody.
+    this.until(() => find() !== undefined, "somebody is asked");
+    const found = find();
     if (found === undefined) throw new Error("nobody is asked");
     return found;
   }
@@ -123,13 +126,15 @@ describe("a watch of a group", () => {
         (seed, changesMax, snapshotBytes, acts) => {
           const watched = new Watched({ watch: { changesMax }, snapshotBytes }, seed);
           const { world, members } = watched.group;
+          let waiting = 0;
           let heal: () => void = () => undefined;
           for (const each of acts) {
             if (each.kind === "run") world.runFor(each.ms);
             else if (each.kind === "change")
               for (let at = 0; at < each.count; at++) {
                 const payload = at % 5 === 4 ? remove(`${each.key}`) : put(`${each.key + (at % 3)}`, "v".repeat(500));
-                watched.group.replicator.update(payload, { idempotent: true }, () => undefined);
+                waiting++;
+                watched.group.replicator.update(payload, { idempotent: true }, () => waiting--);
               }
             else {
               // One at a time is away.
@@ -142,6 +147,7 @@ describe("a watch of a group", () => {
             }
           }
           heal();
+          watched.until(() => waiting === 0, "all changes are applied");
           watched.change(put("last", `${seed}`));
           watched.converge();
           for (const { instance } of members)
