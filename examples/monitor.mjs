@@ -26,10 +26,10 @@ async function round() {
     await halon.submit(InstanceDeaf, { instance: id, node: graph.outOne(runsOn, id) }, { mergeKey: id });
     console.log(`${id} is deaf: stored`); // and so it reaches the coordinator, whatever dies
   }
-  setTimeout(round, EVERY_MS);
+  setTimeout(() => void round(), EVERY_MS);
 }
 for await (const news of halon.graph.watch(clusterSchema)) {
-  if (graph === undefined) setTimeout(round);
+  if (graph === undefined) setTimeout(() => void round());
   graph = news.graph;
   console.log(`${news.kind} at ${news.index}: ${graph.count(Instance)} instances`);
 }

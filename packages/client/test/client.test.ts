@@ -49,7 +49,9 @@ const found = (): Promise<void> =>
     draft.connect(runsOn, instance, Node.id("user-1"));
   });
 const setState = (id: string, state: "up" | "down"): Promise<void> =>
-  cluster.change((draft) => void draft.update(Node, id, { state }));
+  cluster.change((draft) => {
+    draft.update(Node, id, { state });
+  });
 
 describe("submitting", () => {
   it("E4 resolves when the event is stored, also when the leader dies meanwhile", async () => {
@@ -324,7 +326,9 @@ describe("a watch of the graph", () => {
     });
     const follower = new Follower(client);
     await cluster.until(() => isAlike(follower), "all of it");
-    await cluster.change((draft) => void draft.update(Disk, "sda", { size: 2 }));
+    await cluster.change((draft) => {
+      draft.update(Disk, "sda", { size: 2 });
+    });
     await cluster.until(() => isAlike(follower), "changes of it too");
 
     const Picky = vertexType("Disk", (value) =>

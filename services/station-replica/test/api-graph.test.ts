@@ -5,7 +5,6 @@ import { ApiError, Handlers, QueueHandlers } from "../src/api/index.ts";
 import { CLUSTER, emptyStore, storeOf } from "./graph-store.ts";
 
 const STATIONS = {
-  queue: new QueueHandlers({ ask: () => undefined, replicator: { update: () => () => undefined } }),
   isServing: () => true,
   stations: () => [],
   changeStations: () => Promise.reject(new Error("never")),

@@ -37,8 +37,10 @@ class Watched {
       state = entries;
     });
     this.until(() => state !== undefined, "the group answers");
-    const wanted = JSON.stringify([...(state ?? [])].sort());
-    const isSame = (): boolean => JSON.stringify([...this.mirror.entries].sort()) === wanted;
+    const textOf = (entries: Iterable<readonly [string, string]>): string =>
+      JSON.stringify([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const wanted = textOf(state ?? []);
+    const isSame = (): boolean => textOf(this.mirror.entries) === wanted;
     this.until(isSame, `the mirror is ${wanted}`);
   }
 
