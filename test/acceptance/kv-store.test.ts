@@ -211,7 +211,7 @@ describe("reuse: examples/kv-store, from the tarballs", () => {
 /** A queue of one replica, a directory that names it, and a producer that finds it: over the Transport port. */
 const QUEUE_USE = `
 import { EqTracker } from "@halon/eq-tracker";
-import { enqueue, Producer } from "@halon/event-queue";
+import { enqueue, Producer, registerProducer } from "@halon/event-queue";
 import { decodeStateCommand, encodeStateResult, Post, subjectsOf } from "@halon/proto";
 import { MemoryReplicator } from "@halon/replicator";
 import { systemRandom as random, VirtualClock } from "@halon/runtime";
@@ -225,8 +225,10 @@ const directory = { stations: ["s1"], leader: "s1", transponders: [], monitors: 
 station.subscribe(subjectsOf("c").directory, "directoryRequest", ({ respond }) => respond({ kind: "directory", value: directory }));
 const store = openStoreMemory({ disk: new MemoryStoreDisk(), clock, flushMs: 1, identity: "s1" });
 const apply = (payload, state, { logTimeMs }) => {
-  const outcomes = enqueue(state, decodeStateCommand(payload).value.events, logTimeMs);
-  return encodeStateResult({ kind: "enqueue", value: { outcomes } });
+  const { kind, value } = decodeStateCommand(payload);
+  return kind === "registerProducer"
+    ? encodeStateResult({ kind: "register", value: { registered: registerProducer(state, value, logTimeMs) } })
+    : encodeStateResult({ kind: "enqueue", value: { outcomes: enqueue(state, value, logTimeMs) } });
 };
 const replicator = new MemoryReplicator({ apply, query: (payload) => payload }, { clock, store });
 const tracker = new EqTracker({ clock, random, post });
