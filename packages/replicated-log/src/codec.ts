@@ -86,7 +86,8 @@ function commandsFromWire(runs: readonly halon.log.v1.ICommand[] | null | undefi
     const of = { session: fromWire(session, "command.session"), lowest: fromWire(lowest, "command.lowest") };
     const first = fromWire(seq, "command.seq");
     const step = kind === "update" ? 1 : 0;
-    if (!Number.isSafeInteger(first + payloads.length)) throw new LogCodecError(`command.seq is ${first}: above 2^53`);
+    const last = first + (payloads.length - 1) * step;
+    if (!Number.isSafeInteger(last)) throw new LogCodecError(`command.seq goes up to ${last}: above 2^53`);
     for (const [at, each] of payloads.entries())
       commands.push({ kind, session: of.session, seq: first + at * step, lowest: of.lowest, payload: each });
   }

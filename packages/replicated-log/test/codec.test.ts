@@ -242,6 +242,13 @@ describe("codec", () => {
     // One UPDATE whose session is 2^63.
     const huge = Uint8Array.of(10, 13, 8, 2, 16, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01);
     expect(String(thrown(() => decodeSubmit(huge)))).toContain("above 2^53");
+    const last = command("update", "", { session: 1, seq: Number.MAX_SAFE_INTEGER });
+    expect(decodeSubmit(encodeSubmit([last]))).toHaveLength(1);
+    // UPDATEs of session 1 in one message, from the last number there is on: one, and two.
+    const body = [8, 2, 16, 1, 24, 255, 255, 255, 255, 255, 255, 255, 15, 42, 0];
+    expect(decodeSubmit(Uint8Array.of(10, 15, ...body))).toHaveLength(1);
+    const two = Uint8Array.of(10, 17, ...body, 42, 0);
+    expect(String(thrown(() => decodeSubmit(two)))).toContain("goes up to");
   });
 
   it("takes a leader that can be no member's name for none", () => {
