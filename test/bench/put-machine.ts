@@ -21,22 +21,27 @@ export function manyOf(payloads: readonly Buffer[]): Buffer {
  * named by its first four bytes; a query gives what is there.
  */
 export const putMachine = (keys: number): StateMachine => {
-  const keyOf = (payload: Uint8Array): string => `k/${numberIn(payload, 0) % keys}`;
+  const keyOf = (number: number): string => `k/${number % keys}`;
   return {
     apply(payload, state) {
-      if (numberIn(payload, 0) !== MANY) state.put(keyOf(payload), payload);
+      const number = numberIn(payload, 0);
+      if (number !== MANY) state.put(keyOf(number), payload);
       else
         for (let at = LENGTH_BYTES; at < payload.length; ) {
           const end = at + LENGTH_BYTES + numberIn(payload, at);
           const each = payload.subarray(at + LENGTH_BYTES, end);
-          state.put(keyOf(each), each);
+          state.put(keyOf(numberIn(each, 0)), each);
           at = end;
         }
       return NOTHING;
     },
-    query: (payload: Uint8Array, state: View) => state.get(keyOf(payload)) ?? NOTHING,
+    query: (payload: Uint8Array, state: View) => state.get(keyOf(numberIn(payload, 0))) ?? NOTHING,
   };
 };
 
 const numberIn = (bytes: Uint8Array, at: number): number =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at);
+  (((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)) >>>
+  0;

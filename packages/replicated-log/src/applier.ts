@@ -65,10 +65,14 @@ export class Applier {
   #membership: AppliedMembership | undefined;
 
   /**
-   * Takes up what the store holds; after another's state was installed in it, a new one is made. `limits`: the same on all
-   * replicas, for ever, as they decide what is in the state.
+   * Takes up what the store holds; after another's state was installed in it, a new one is made, and none is used meanwhile.
+   * `limits`: the same on all replicas, for ever, as they decide what is in the state.
    */
   constructor(store: AppliedStore, machine: StateMachine, limits: Partial<SessionLimits> = {}) {
+    assert(
+      store.get(INSTALLING_KEY) === undefined,
+      "a state that is being replaced by that of a peer is not to be used",
+    );
     this.#store = store;
     this.#machine = machine;
     this.#sessions = new Sessions(store, { sessionMs: SESSION_MS, sessionsMax: SESSIONS_MAX, ...limits });
@@ -102,15 +106,9 @@ export class Applier {
     return this.#sessions.count;
   }
 
-  /** True while the state is being replaced by that of a peer: nothing may be applied, and nobody answered from it. */
-  get isInstalling(): boolean {
-    return this.#store.get(INSTALLING_KEY) !== undefined;
-  }
-
   /** One outcome per command, in order. `membership`: the decree was a reconfiguration, and this is in force after it. */
   apply(number: number, decree: Decree, membership?: Membership): readonly Outcome[] {
     assert(number === this.#applied + 1, `decree ${number} to apply after ${this.#applied}`);
-    assert(!this.isInstalling, `decree ${number} to apply to a state that is being replaced`);
     const transaction = new Transaction(this.#store);
     this.#logTimeMs += decree.elapsedMs;
     const context = { number, logTimeMs: this.#logTimeMs };

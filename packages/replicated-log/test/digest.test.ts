@@ -1,9 +1,12 @@
 import { Applier, digestOf, StateDigest, type StateMachine, type Transaction } from "@halon/replicated-log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DIGEST_KEY, hash, INSTALLING_KEY, POSITION_KEY } from "../src/digest.ts";
+import { DIGEST_KEY, hash, INSTALLING_KEY, type Lanes, POSITION_KEY } from "../src/digest.ts";
 import { command, update } from "./commands.ts";
 import { bytes, MapStore, text } from "./map-store.ts";
+
+const hashAll = (value: Uint8Array, lanes: Lanes): void =>
+  hash(new DataView(value.buffer, value.byteOffset, value.length), lanes, 0, value.length);
 
 /** Does to the state what the payload says: `put k v`, `delete k`, or both, one per line. */
 const keeper: StateMachine = {
@@ -75,7 +78,7 @@ describe("digest", () => {
     ];
     for (const [input, seed, expected] of vectors) {
       const lanes = { low: seed, high: 0 };
-      hash(bytes(input), lanes);
+      hashAll(bytes(input), lanes);
       expect(lanes.low >>> 0, input).toBe(expected);
     }
   });
@@ -162,7 +165,7 @@ describe("digest", () => {
   it("tells the order of the words of a value, in both lanes", () => {
     const lanes = [Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0), Uint8Array.of(2, 0, 0, 0, 1, 0, 0, 0)].map((value) => {
       const both = { low: 1, high: 1 };
-      hash(value, both);
+      hashAll(value, both);
       return both;
     });
     expect(lanes[0]?.low).not.toBe(lanes[1]?.low);

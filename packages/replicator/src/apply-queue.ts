@@ -16,7 +16,7 @@ type Read = LogOutput & { readonly kind: "read" };
 export interface ApplyQueuePorts {
   readonly clock: Clock;
   readonly store: Pick<Store, "flush">;
-  readonly journal: Pick<Journal, "read">;
+  readonly journal: Pick<Journal, "read" | "writtenSeq" | "durableSeq">;
   readonly apply: (output: Apply) => void;
   readonly records: (token: number, records: readonly Uint8Array[]) => void;
   /** Decrees were forgotten: have all that are not applied delivered again, and call {@link ApplyQueue.resume} just before. */
@@ -32,7 +32,7 @@ export class ApplyQueue {
   readonly #ports: ApplyQueuePorts;
   readonly #heldMax: number;
   readonly #gate: ApplyGate;
-  /** In order; those before `#next` are done. Invariant: nothing waits while neither disk nor turn hold up. */
+  /** In order; those before `#next` are done. Invariant: nothing waits but for the disk or a turn that was asked for. */
   #held: (Apply | Read)[] = [];
   #next = 0;
   #heldBytes = 0;
@@ -60,9 +60,10 @@ export class ApplyQueue {
         return;
       }
     }
-    if (this.held === 0 && this.#isOpen) return this.#advance(output);
+    if (this.held === 0 && this.#isOpen && !this.#isFlushDue) return this.#advance(output);
     this.#heldBytes += bytesOf(output);
     this.#held.push(output);
+    if (this.#isOpen) this.#askTurn();
   }
 
   /** Forgets what is to be applied; reads are answered, as their asker waits for that. */
@@ -82,6 +83,12 @@ export class ApplyQueue {
     this.#held = [];
     this.#next = 0;
     this.#heldBytes = 0;
+  }
+
+  /** Others wait for what this turn persists and sends, which leaves when the turn ends; nobody waits for this one to apply as long. */
+  get #isFlushDue(): boolean {
+    const { durableSeq, writtenSeq } = this.#ports.journal;
+    return durableSeq < writtenSeq;
   }
 
   get #isOpen(): boolean {

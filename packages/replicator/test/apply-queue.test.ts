@@ -15,19 +15,20 @@ function setUp(heldMax?: number) {
   const applied: number[] = [];
   const reads: number[] = [];
   const flushes: (() => void)[] = [];
+  const journal = { read: (seq: number) => [{ seq, bytes: new Uint8Array(0) }], writtenSeq: 0, durableSeq: 0 };
   let rewinds = 0;
   const queue = new ApplyQueue(
     {
       clock,
       store: { flush: (done) => flushes.push(done) },
-      journal: { read: (seq) => [{ seq, bytes: new Uint8Array(0) }] },
+      journal,
       apply: ({ number }) => applied.push(number),
       records: (token) => reads.push(token),
       rewind: () => rewinds++,
     },
     heldMax,
   );
-  return { clock, applied, reads, flushes, queue, rewinds: () => rewinds };
+  return { clock, applied, reads, flushes, journal, queue, rewinds: () => rewinds };
 }
 
 describe("ApplyQueue", () => {
@@ -40,6 +41,19 @@ describe("ApplyQueue", () => {
     expect(applied.length).toBe(8);
     clock.step();
     expect(applied).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it("lets what a turn persists and sends leave first, in order with what follows", () => {
+    const { clock, applied, journal, queue } = setUp();
+    journal.writtenSeq = 1;
+    queue.push(decree(1));
+    journal.durableSeq = 1;
+    queue.push(decree(2));
+    expect(applied).toEqual([]);
+    clock.step();
+    expect(applied).toEqual([1, 2]);
+    queue.push(decree(3));
+    expect(applied).toEqual([1, 2, 3]);
   });
 
   it("waits for the disk, and reads no further than it applies", () => {

@@ -24,8 +24,11 @@ export class SortedMap<Value> {
   readonly #values = new Map<string, Value>();
   /** Invariant: keys ascend within each chunk and from chunk to chunk; no chunk is empty. */
   #chunks: string[][] = [];
-  /** Keys that have no place in `#chunks` yet; in the order of their coming. Invariant: none twice, none in `#chunks`. */
-  #unplaced = new Set<string>();
+  /**
+   * Keys that have no place in `#chunks` yet; in the order of their coming. Invariant: none in `#chunks`. `undefined`, until a
+   * range is read: all.
+   */
+  #unplaced: Set<string> | undefined;
 
   get size(): number {
     return this.#values.size;
@@ -38,13 +41,13 @@ export class SortedMap<Value> {
   /** Returns what was there before. */
   set(key: string, value: Value): Value | undefined {
     const before = this.#values.get(key);
-    if (before === undefined && !this.#values.has(key)) this.#unplaced.add(key);
+    if (this.#unplaced !== undefined && before === undefined && !this.#values.has(key)) this.#unplaced.add(key);
     this.#values.set(key, value);
     return before;
   }
 
   delete(key: string): void {
-    if (!this.#values.delete(key) || this.#unplaced.delete(key)) return;
+    if (!this.#values.delete(key) || this.#unplaced === undefined || this.#unplaced.delete(key)) return;
     const at = this.#chunkOf(key);
     const chunk = this.#chunks[at] as string[];
     chunk.splice(lowerBound(chunk, key), 1);
@@ -99,11 +102,12 @@ export class SortedMap<Value> {
 
   /** Gives all keys their place. */
   #place(): void {
-    if (this.#unplaced.size === 0) return;
-    if (this.#unplaced.size <= INSERTS_MAX) for (const key of this.#unplaced) this.#insert(key);
+    const unplaced = this.#unplaced ?? this.#values;
+    if (this.#unplaced?.size === 0) return;
+    if (unplaced.size <= INSERTS_MAX) for (const key of unplaced.keys()) this.#insert(key);
     else {
       // Runs that are in order each are merged in linear time, nearly.
-      const keys = [...this.#chunks.flat(), ...[...this.#unplaced].sort()].sort();
+      const keys = [...this.#chunks.flat(), ...[...unplaced.keys()].sort()].sort();
       this.#chunks = [];
       for (let at = 0; at < keys.length; at += CHUNK_KEYS_MAX / 2)
         this.#chunks.push(keys.slice(at, at + CHUNK_KEYS_MAX / 2));

@@ -27,16 +27,20 @@ export interface LmdbStoreParts {
 const COMMIT_DELAY_MS = 500;
 /** Unless so much has gathered. */
 const COMMIT_BYTES = 2 * 1024 * 1024;
+/** What was committed last is read from memory, as long as it is no more than this: what is written often is read often. */
+const RECENT_BYTES_MAX = 8 * 1024 * 1024;
 
 /**
  * A {@link Store} on LMDB. Batches are collected in an overlay; while one overlay is being committed, as one transaction,
- * the next is filled. Reads look at the filling one, then the one under way, then the database.
+ * the next is filled. Reads look at the filling one, then the one under way, then at those committed last, then at the database.
  */
 export class LmdbStore implements Store {
   readonly #parts: LmdbStoreParts;
   #filling = new Overlay();
   /** Being committed; undefined when nothing is. */
   #underWay: Overlay | undefined;
+  /** Committed, newest first. Invariant: what they say of a key is what the database has, where no newer one has it. */
+  #recent: readonly Overlay[] = [];
   /** When the next commit begins, and how to call that off; undefined when none was asked for. */
   #commit: { readonly isSoon: boolean; readonly cancel: () => void } | undefined;
   #writtenCount = 0;
@@ -60,6 +64,7 @@ export class LmdbStore implements Store {
     this.#assertOpen();
     let change = this.#filling.get(key);
     if (change === undefined) change = this.#underWay?.get(key);
+    for (let at = 0; change === undefined && at < this.#recent.length; at++) change = this.#recent[at]?.get(key);
     if (change !== undefined) return change ?? undefined;
     return storedValue(this.#parts.state, key);
   }
@@ -213,12 +218,22 @@ export class LmdbStore implements Store {
 
   #onCommitted(count: number): void {
     assert(count >= this.#durableCount && count <= this.#writtenCount, `${count} batches of ${this.#writtenCount}`);
-    this.#underWay = undefined;
+    this.#remember();
     this.#durableCount = count;
     this.#sizeBytes = sizeOf(this.#parts.root);
     if (this.#durableCount < this.#writtenCount) this.#askCommit();
     else this.#idle?.();
     while (this.#flushes[0] !== undefined && this.#flushes[0].count <= count) this.#flushes.shift()?.done();
+  }
+
+  #remember(): void {
+    if (this.#underWay === undefined) return;
+    let bytes = 0;
+    this.#recent = [this.#underWay, ...this.#recent].filter((overlay) => {
+      bytes += overlay.bytesCount;
+      return bytes <= RECENT_BYTES_MAX;
+    });
+    this.#underWay = undefined;
   }
 
   #fail(cause: unknown): void {

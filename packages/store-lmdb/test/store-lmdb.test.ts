@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Store, StoreEntry, StoreError } from "@halon/runtime";
+import type { Store, StoreChange, StoreEntry, StoreError } from "@halon/runtime";
 import { storeConformance } from "@halon/runtime/conformance";
 import { open } from "lmdb";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -59,6 +59,31 @@ const codeOf = (action: () => unknown): string => {
 };
 
 describe("LMDB store", () => {
+  it("reads what was written last, whether it waits, was just committed, or long ago", async () => {
+    const store = await openStoreLmdb({ dir: freshDir(), identity: "i" });
+    const twin = new Map<string, number>();
+    // Some rounds are as much as is kept in memory; each leaves two thirds of the keys as they were, and deletes some.
+    for (let round = 1; round <= 12; round++) {
+      const changes = Array.from({ length: 60 }, (_, at) => `k${at}`).flatMap((key, at): StoreChange[] => {
+        if ((at * 7 + round * 5) % 3 > 0) return [];
+        if ((at + round) % 4 === 0) {
+          twin.delete(key);
+          return [{ kind: "delete", key }];
+        }
+        twin.set(key, round);
+        return [{ kind: "put", key, value: Buffer.alloc(150_000, round) }];
+      });
+      store.write(changes);
+      const look = (): void => {
+        for (let at = 0; at < 60; at++) expect(store.get(`k${at}`)?.[0]).toBe(twin.get(`k${at}`));
+      };
+      look();
+      if (round % 3 > 0) await new Promise<void>((resolve) => store.flush(resolve));
+      look();
+    }
+    await store.close();
+  });
+
   it("of another identity is refused, naming both", async () => {
     const dir = freshDir();
     await (await openStoreLmdb({ dir, identity: "c/n1/1" })).close();
