@@ -51,7 +51,11 @@ function maybeGrant(turn: Turn, to: MemberId, leaseMs: number): boolean {
   return true;
 }
 
-export function onHeartbeat(turn: Turn, from: MemberId, { ballot, chosen, round, leaseMs }: MessageOf<"heartbeat">): void {
+export function onHeartbeat(
+  turn: Turn,
+  from: MemberId,
+  { ballot, chosen, round, leaseMs }: MessageOf<"heartbeat">,
+): void {
   const { state } = turn;
   const votes = isMember(state, state.config.self);
   // Who has no vote has nothing to refuse by.
