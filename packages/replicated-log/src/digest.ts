@@ -17,25 +17,19 @@ export interface Lanes {
   high: number;
 }
 
+/** From this length on words are read by a view: twice as fast, but making one costs as much as a short value. */
+const VIEW_BYTES_MIN = 384;
+
 /**
  * Hashes `bytes` into `lanes`, which hold the seeds. The low one is MurmurHash3 (x86, 32 bits; Austin Appleby, public
  * domain), the high one a cheaper rotate-and-multiply over the same words, so that they fail in different places.
  */
 export function hash(bytes: Uint8Array, lanes: Lanes, from = 0, to = bytes.length): void {
-  let { low, high } = lanes;
   const length = to - from;
   const whole = from + (length & ~3);
-  for (let at = from; at < whole; at += 4) {
-    const word =
-      (bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24);
-    low ^= scramble(word);
-    low = (Math.imul((low << 13) | (low >>> 19), 5) + 0xe6546b64) | 0;
-    high ^= word;
-    high = Math.imul((high << 11) | (high >>> 21), 0x9e3779b1);
-  }
+  if (length < VIEW_BYTES_MIN) mixBytes(bytes, lanes, from, whole);
+  else mixView(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), lanes, from, whole);
+  let { low, high } = lanes;
   let tail = 0;
   for (let at = to - 1; at >= whole; at--) tail = (tail << 8) | (bytes[at] as number);
   if (whole < to) {
@@ -44,6 +38,44 @@ export function hash(bytes: Uint8Array, lanes: Lanes, from = 0, to = bytes.lengt
   }
   lanes.low = finish(low ^ length);
   lanes.high = finish(high ^ length);
+}
+
+/** The words from `from` to `whole`, which is a multiple of four further. */
+function mixBytes(bytes: Uint8Array, lanes: Lanes, from: number, whole: number): void {
+  let { low, high } = lanes;
+  for (let at = from; at < whole; at += 4) {
+    const word =
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24);
+    low = mixLow(low, word);
+    high = mixHigh(high, word);
+  }
+  lanes.low = low;
+  lanes.high = high;
+}
+
+/** The same, of the same. */
+function mixView(view: DataView, lanes: Lanes, from: number, whole: number): void {
+  let { low, high } = lanes;
+  for (let at = from; at < whole; at += 4) {
+    const word = view.getInt32(at, true);
+    low = mixLow(low, word);
+    high = mixHigh(high, word);
+  }
+  lanes.low = low;
+  lanes.high = high;
+}
+
+function mixLow(low: number, word: number): number {
+  const mixed = low ^ scramble(word);
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function mixHigh(high: number, word: number): number {
+  const mixed = high ^ word;
+  return Math.imul((mixed << 11) | (mixed >>> 21), 0x9e3779b1);
 }
 
 const LOW_BEGIN = 0x811c9dc5;
