@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly rounds: number | undefined;
   /** Names of other systems that get the same load. */
   readonly peers: readonly string[];
+  /** The one part to measure, of a benchmark that has parts; `undefined`: all of them. */
+  readonly only: string | undefined;
   /** Only to see that it works: everything short, and less of it. */
   readonly isQuick: boolean;
   /** Size of the replicated state. */

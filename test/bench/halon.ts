@@ -9,13 +9,14 @@ import { freePorts, notOnPath } from "./machine.ts";
 import { type Client, type Done, KEYS, type System } from "./system.ts";
 
 const CLUSTER = "bench";
-// Node's own flags go along: `--cpu-prof` profiles the stations too.
-const COMMAND = [...process.execArgv, fileURLToPath(new URL("log-station.js", import.meta.url))];
+const STATION = fileURLToPath(new URL("log-station.js", import.meta.url));
 
 export interface HalonOptions {
   readonly members: number;
   readonly keys?: number;
   readonly snapshotBytes?: number;
+  /** Of Node, for the stations. */
+  readonly flags?: readonly string[];
 }
 
 type Outcome = Parameters<Parameters<LogReplicator["query"]>[1]>[0];
@@ -42,13 +43,18 @@ export class Halon implements System {
   }
 
   /** Resolves when a first command was answered. */
-  static async start(scratch: Scratch, { members, keys = KEYS, snapshotBytes }: HalonOptions): Promise<Halon> {
+  static async start(
+    scratch: Scratch,
+    { members, keys = KEYS, snapshotBytes, flags = [] }: HalonOptions,
+  ): Promise<Halon> {
     const broker = await startBroker(scratch);
+    // Node's own flags go along: `--cpu-prof` profiles the stations too.
+    const command = [...process.execArgv, ...flags, STATION];
     const names = Array.from({ length: members }, (_, at) => `s${at + 1}`);
     const stations = names.map((self) => {
       const { natsUrl } = broker;
       const own = { cluster: CLUSTER, self, members: names, natsUrl, dir: scratch.dir(self), keys, snapshotBytes };
-      return new Station(scratch, COMMAND, own satisfies BenchStationConfig);
+      return new Station(scratch, command, own satisfies BenchStationConfig);
     });
     await Promise.all(stations.map((station) => station.start()));
     const halon = new Halon(stations, broker);

@@ -26,6 +26,10 @@ const QUICK = { seconds: 2, failovers: 3 } as const;
 /** Between two systems: one does not pay for what the other has left to the disk. */
 const PAUSE_MS = 2_000;
 
+/** `series`: beside the peers; the others of this log alone. */
+const PARTS = ["series", "failover", "values", "members"] as const;
+type Part = (typeof PARTS)[number];
+
 type Noted = Row & { readonly system: string };
 
 interface Run {
@@ -42,11 +46,12 @@ interface Run {
 /** Commands to a log of three stations, each answered when a majority has it on disk; and the same load on other systems. */
 export const logBench: Bench = {
   about: `commands/s and latency of the replicated log, its failover, its cost; on others too with --peers ${PEERS.map(({ name }) => name).join(",")}`,
-  async run({ seconds, rounds = 1, peers, isQuick, say }) {
+  async run({ seconds, rounds = 1, peers, only, isQuick, say }) {
     const run = runOf(seconds, isQuick, say);
     const chosen = choose(peers, say);
+    const parts = partsOf(only);
     const perRound: Figures[] = [];
-    for (let round = 1; round <= rounds; round++) {
+    for (let round = 1; parts.has("series") && round <= rounds; round++) {
       if (rounds > 1) say(`round ${round} of ${rounds}`);
       const figures = { ...(await measureHalon(run)) };
       for (const peer of chosen) {
@@ -55,7 +60,7 @@ export const logBench: Bench = {
       }
       perRound.push({ ...figures, ...ratiosOf(figures) });
     }
-    const figures = { ...medians(perRound), ...(await measureRest(run)) };
+    const figures = { ...medians(perRound), ...(await measureRest(run, parts)) };
     for (const line of [...tell(run.rows), "", ...judge(LOG_BOUNDS, figures)]) say(line);
     for (const { name, caveat } of chosen) if (caveat !== undefined && run.abouts.has(name)) say(`note: ${caveat}`);
     return { name: "log", settings: settingsOf(run, rounds), figures };
@@ -70,6 +75,13 @@ function runOf(seconds: number | undefined, isQuick: boolean, say: BenchOptions[
   };
   const failovers = isQuick ? QUICK.failovers : FAILOVERS;
   return { pace, failovers, isQuick, say, rows: [], abouts: new Map() };
+}
+
+/** Throws on one that there is not. */
+function partsOf(only: string | undefined): ReadonlySet<Part> {
+  const parts = PARTS.filter((part) => only === undefined || part === only);
+  if (parts.length === 0) throw new Error(`unknown part ${only}. Known: ${PARTS.join(", ")}.`);
+  return new Set(parts);
 }
 
 /** Those that are asked for and here. Throws on a name that nobody has. */
@@ -136,19 +148,26 @@ async function measurePeer(peer: Peer, run: Run): Promise<Figures> {
 }
 
 /** What is not compared: failover, other sizes of values and groups. */
-async function measureRest(run: Run): Promise<Figures> {
-  const { pace, say } = run;
-  const figures = await inScratch(async (scratch) => {
+async function measureRest(run: Run, parts: ReadonlySet<Part>): Promise<Figures> {
+  const { pace, isQuick, say } = run;
+  const figures: Record<string, number> = {};
+  if (parts.has("failover")) {
     say(`halon, its leader killed ${run.failovers} times`);
-    return measureFailover(await Halon.start(scratch, { members: MEMBERS }), run.failovers, say);
-  });
-  if (run.isQuick) return figures;
-  say("halon, values of other sizes");
-  const values = await inScratch(async (scratch) =>
-    sweepValues(await Halon.start(scratch, { members: MEMBERS }), pace, noteOf("halon", run)),
-  );
-  say("halon, groups of other sizes");
-  return { ...figures, ...values, ...(await sweepMembers(pace, noteOf("halon", run))) };
+    const measure = async (scratch: Scratch): Promise<Figures> =>
+      measureFailover(await Halon.start(scratch, { members: MEMBERS }), run.failovers, say);
+    Object.assign(figures, await inScratch(measure));
+  }
+  if (parts.has("values") && !isQuick) {
+    say("halon, values of other sizes");
+    const measure = async (scratch: Scratch): Promise<Figures> =>
+      sweepValues(await Halon.start(scratch, { members: MEMBERS }), pace, noteOf("halon", run));
+    Object.assign(figures, await inScratch(measure));
+  }
+  if (parts.has("members") && !isQuick) {
+    say("halon, groups of other sizes");
+    Object.assign(figures, await sweepMembers(pace, noteOf("halon", run)));
+  }
+  return figures;
 }
 
 /** Of each figure, over the rounds that have it. */

@@ -27,6 +27,7 @@ ${Object.entries(benches)
   --seconds N    for each measurement
   --rounds N     of a benchmark that goes in rounds; of log, the medians of so many
   --peers A,B    log, events: the same load on these too, if they are installed
+  --only PART    log: series, failover, values or members alone
   --state-mib N  snapshot: size of the replicated state
   --nodes N      graph: of the cluster, with ten instances on each
   --dir PATH     graph: fills it with that state once, and takes it up again in later runs
@@ -48,6 +49,7 @@ function requestOf(args: readonly string[]): Request {
       seconds: { type: "string" },
       rounds: { type: "string" },
       peers: { type: "string", default: "" },
+      only: { type: "string" },
       "state-mib": { type: "string" },
       nodes: { type: "string" },
       dir: { type: "string" },
@@ -66,6 +68,7 @@ function requestOf(args: readonly string[]): Request {
     nodes: wholeOf("nodes", values.nodes, NODES_MAX),
     dir: values.dir,
     peers: values.peers.split(",").filter((peer) => peer !== ""),
+    only: values.only,
     isQuick: values.quick,
   };
   return { bench, options, json: values.json };

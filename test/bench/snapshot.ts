@@ -30,6 +30,9 @@ const CATCHUP_MS_MAX = 900_000;
 const EVEN_MS = 250;
 const POLL_MS = 5;
 
+/** Each has as many helpers as it has cores on this machine, where all share them: four in each would be in the way of the rest. */
+const FLAGS = ["--v8-pool-size=1"];
+
 const BOUNDS: readonly Bound[] = [{ figure: "stall_max_ms", atMost: 50 }];
 
 /** A member comes back when the log has been trimmed past it, and pulls the state from its peers while they are at work. */
@@ -41,7 +44,7 @@ export const snapshotBench: Bench = {
     const keys = Math.max(1, Math.round((stateMib * MIB) / VALUE_BYTES));
     const scratch = new Scratch();
     try {
-      const halon = await Halon.start(scratch, { members: MEMBERS, keys, snapshotBytes: SNAPSHOT_BYTES });
+      const halon = await Halon.start(scratch, { members: MEMBERS, keys, snapshotBytes: SNAPSHOT_BYTES, flags: FLAGS });
       const figures = await withClients(halon, 1, ([client]) =>
         measure(halon, scratch, client, { keys, seconds, say }),
       );
@@ -217,6 +220,7 @@ const settingsOf = (stateMib: number, seconds: number): Report["settings"] => ({
   snapshotMib: SNAPSHOT_BYTES / MIB,
   inFlight: IN_FLIGHT,
   seconds,
+  nodeFlags: FLAGS.join(" "),
   load: "random keys are overwritten, by one client",
   stall:
     "longest time that the event loop of a station did not turn, while it serves; own: less the time for which the host had no core for it",

@@ -15,10 +15,14 @@ export function isFree({ state, nowMs }: Turn, from: MemberId): boolean {
   return nowMs >= silentUntilMs && (grant === undefined || grant.to === from || nowMs >= grant.untilMs);
 }
 
-/** Phase 0: says whether a Prepare would be answered, and what it would have to be above. */
+/**
+ * Phase 0: says whether a Prepare would be answered, and what it would have to be above. Not while another that was just
+ * promised its ballot may be about to lead: it would be deposed as soon as it does.
+ */
 export function onProbe(turn: Turn, from: MemberId): void {
-  const { state } = turn;
-  if (isFree(turn, from)) send(turn, from, { kind: "probeOk", promised: state.highestSeen });
+  const { state, nowMs } = turn;
+  const isAwaited = nowMs < state.promisedAtMs + state.config.heartbeatMs && from !== state.promised.member;
+  if (isFree(turn, from) && !isAwaited) send(turn, from, { kind: "probeOk", promised: state.highestSeen });
 }
 
 /**
@@ -34,6 +38,7 @@ export function onPrepare(turn: Turn, from: MemberId, { ballot, from: first }: M
   if ((role.kind === "leader" || role.kind === "candidate") && compareBallots(ballot, role.ballot) > 0)
     if (from !== state.config.self) becomeFollower(turn);
   if (order > 0) {
+    state.promisedAtMs = turn.nowMs;
     persist(turn, { kind: "promised", ballot });
     promise(state, ballot);
     state.early.clear();

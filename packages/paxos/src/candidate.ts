@@ -1,6 +1,6 @@
 import { assert, BALLOT_ZERO, type Ballot, ballotAbove, compareBallots, type MemberId, Tally } from "@halon/consensus";
 import { isFree, onPrepare } from "./acceptor.ts";
-import { FENCE_ROUND } from "./config.ts";
+import { FENCE_ROUND, PATIENCE_MAX } from "./config.ts";
 import { becomeLeader } from "./leader.ts";
 import { askToLearn } from "./learner.ts";
 import type { MessageOf } from "./message.ts";
@@ -16,7 +16,7 @@ export function onElectionTimer(turn: Turn, random: number): void {
   const { role, config } = state;
   if (role.kind === "leader" || role.kind === "learner") return;
   if (state.highestSeen.round >= FENCE_ROUND - 1) return;
-  state.electionSpanMs = config.electionMs * (1 + random / 4);
+  maybeDrawSpan(turn, random);
   if (state.goesFirst && isFree(turn, config.self)) return becomeCandidate(turn, true);
   let dueMs = role.kind === "follower" ? state.leaderHeardAtMs + state.electionSpanMs : nowMs;
   // Whose applied state is gone could not answer for it.
@@ -24,9 +24,33 @@ export function onElectionTimer(turn: Turn, random: number): void {
   // Nobody else would be promised anything before; nor would this member by itself.
   if (!isFree(turn, config.self)) dueMs = Math.max(dueMs, state.silentUntilMs, state.grant?.untilMs ?? 0);
   if (nowMs < dueMs) return setTimer(turn, "election", dueMs);
+  if (maybeListen(turn)) return;
   becomeCandidate(turn, false);
   const retryMs = (config.electionMs / 4) * (1 + random) * 2 ** Math.min(state.attempts++, ATTEMPTS_MAX - 1);
   setTimer(turn, "election", nowMs + retryMs);
+}
+
+/** A leader that is heard with gaps is waited for twice as long as the longest of them, within bounds. */
+function maybeDrawSpan({ state }: Turn, random: number): void {
+  const { role, config, leaderHeardAtMs, gapMs } = state;
+  if (role.kind !== "candidate" && state.electionSpanOfMs === leaderHeardAtMs) return;
+  state.electionSpanOfMs = leaderHeardAtMs;
+  const patientMs = Math.min(PATIENCE_MAX * config.electionMs, Math.max(config.electionMs, 2 * gapMs));
+  state.electionSpanMs = patientMs * (1 + random / 4);
+}
+
+/**
+ * A timer that is late says that this member stood still, and maybe the whole machine did: what the leader said meanwhile
+ * may wait to be read, or to be said. Once in a silence it is given time.
+ */
+function maybeListen(turn: Turn): boolean {
+  const { state, nowMs } = turn;
+  const spanMs = state.config.heartbeatMs / 2;
+  const isLate = state.role.kind === "follower" && state.leader !== undefined && nowMs - state.electionDueMs > spanMs;
+  if (!isLate || state.electionLate) return false;
+  state.electionLate = true;
+  setTimer(turn, "election", nowMs + spanMs);
+  return true;
 }
 
 /** Stands. `isKnown`: this member led until now, nobody has to be asked whether they hear another leader. */

@@ -15,6 +15,8 @@ import {
 export { decodeRecord, encodeRecord } from "./record-codec.ts";
 
 const wire = halon.paxos.v1;
+/** Of a lease whose span is not told: versions before this one all had that. */
+const LEASE_MS_UNSAID = 500;
 type Wire = halon.paxos.v1.Message;
 
 /** A message and what it is to be judged by before it is taken. */
@@ -63,8 +65,8 @@ function bodyToWire(message: PaxosMessage): Partial<halon.paxos.v1.IMessage> {
     case "acceptOk":
       return { acceptOk: { ballot: ballotToWire(message.ballot), number: toWire(message.number) } };
     case "heartbeat": {
-      const { ballot, chosen, round } = message;
-      return { heartbeat: { ballot: ballotToWire(ballot), chosen: toWire(chosen), round: toWire(round) } };
+      const { ballot, chosen, round, leaseMs } = message;
+      return { heartbeat: { ballot: ballotToWire(ballot), chosen: toWire(chosen), round: toWire(round), leaseMs } };
     }
     case "heartbeatOk": {
       const { ballot, round, granted, chosen } = message;
@@ -114,6 +116,7 @@ function bodyFromWire(decoded: Wire): PaxosMessage {
       ballot: ballotFromWire(heartbeat.ballot, "heartbeat.ballot"),
       chosen: fromWire(heartbeat.chosen, "heartbeat.chosen"),
       round: fromWire(heartbeat.round, "heartbeat.round"),
+      leaseMs: heartbeat.leaseMs || LEASE_MS_UNSAID,
     };
   if (heartbeatOk)
     return {

@@ -9,9 +9,17 @@ export interface PaxosConfig {
   readonly alpha?: number;
   /** A leader lets itself be heard, and asks for its lease, this often. */
   readonly heartbeatMs?: number;
-  /** For so long, from when it asked, a leader answers for itself. The same for all members of a group. */
+  /** For so long, from when it asked, a leader answers for itself. */
   readonly leaseMs?: number;
-  /** A follower that hears nothing for this long, and up to a quarter longer by chance, stands for election. */
+  /**
+   * Longest lease that others are granted; by default `leaseMs`, if that is given. In every life of a member at least what
+   * it was in the one before, as a start waits for grants of that.
+   */
+  readonly grantMsMax?: number;
+  /**
+   * A follower that hears nothing for this long, and up to a quarter longer by chance, stands for election; up to
+   * {@link PATIENCE_MAX} times later when it has lately heard its leader with gaps.
+   */
   readonly electionMs?: number;
   /** An unanswered Accept or LearnRequest is repeated after this. */
   readonly resendMs?: number;
@@ -25,9 +33,10 @@ export interface PaxosConfig {
 
 export const PAXOS_DEFAULTS = {
   alpha: 4,
-  heartbeatMs: 120,
-  leaseMs: 500,
-  electionMs: 560,
+  heartbeatMs: 80,
+  leaseMs: 280,
+  grantMsMax: 500,
+  electionMs: 320,
   resendMs: 100,
   announceMs: 5,
   cacheBytesMax: 8 * 1024 * 1024,
@@ -44,6 +53,8 @@ export const LEARN_PAGES_MAX = 4;
 export const READS_MAX = 16;
 /** Entries of the open suffix. No leader's window is wider. */
 export const OPEN_ENTRIES_MAX = 1_024;
+/** So many times longer than `electionMs` a follower waits at most for a leader that it hears with gaps. */
+export const PATIENCE_MAX = 1.6;
 /** No member stands with a round as high as this. A promise of it fences who has made it. */
 export const FENCE_ROUND = 2 ** 52;
 /** Widest window of a leader. */
@@ -63,7 +74,8 @@ export class PaxosConfigError extends Error {
 
 /** Fills in the defaults. Throws {@link PaxosConfigError} on impossible pairs. */
 export function completeConfig(config: PaxosConfig): Required<PaxosConfig> {
-  const full = { ...PAXOS_DEFAULTS, ...config };
+  const grantMsMax = config.grantMsMax ?? config.leaseMs ?? PAXOS_DEFAULTS.grantMsMax;
+  const full = { ...PAXOS_DEFAULTS, ...config, grantMsMax };
   if (!isMemberId(full.self))
     throw new PaxosConfigError(
       `self ${JSON.stringify(full.self)} names no member: use 1 to 64 characters of A-Z a-z 0-9 _ -, and an incarnation after a dot`,
@@ -82,6 +94,10 @@ export function completeConfig(config: PaxosConfig): Required<PaxosConfig> {
   if (!(full.leaseMs >= 3 * full.heartbeatMs))
     throw new PaxosConfigError(
       `leaseMs ${full.leaseMs} is below three heartbeats of ${full.heartbeatMs} ms: one lost message would end a lease`,
+    );
+  if (!(full.grantMsMax >= full.leaseMs))
+    throw new PaxosConfigError(
+      `grantMsMax ${full.grantMsMax} is below leaseMs ${full.leaseMs}: a leader would be refused its lease; raise it, or lower leaseMs`,
     );
   if (!(full.electionMs >= stretched(full.leaseMs)))
     throw new PaxosConfigError(

@@ -141,9 +141,12 @@ export function onHeartbeatTimer(turn: Turn): void {
   setTimer(turn, "heartbeat", nowMs + config.heartbeatMs);
 }
 
+/** So many election spans without an answer, or a decision, end a reign. */
+const ABLE_SPANS = 3;
+
 /** A quorum answers, and no decree has been in flight for too long: a disk may hang while its process goes on talking. */
 function isAble({ state, nowMs }: Turn, role: Leader): boolean {
-  const sinceMs = nowMs - 2 * state.config.electionMs;
+  const sinceMs = nowMs - ABLE_SPANS * state.config.electionMs;
   const [oldest] = role.inFlight.values();
   if (oldest !== undefined && oldest.proposedAtMs < sinceMs) return false;
   const answering = [...role.answeredAtMs.values()].filter((atMs) => atMs >= sinceMs).length;

@@ -9,7 +9,7 @@ import { assertMembership, isMember, type Leader, noteBallot, send, type Turn } 
 /** Heartbeats whose answers are awaited; older ones are given up. */
 const ROUNDS_MAX = 16;
 /** Progress that was not heard of for so many election spans is forgotten. */
-const PROGRESS_SPANS = 2;
+const PROGRESS_SPANS = 3;
 /** Reads that may wait for a round; further ones are not confirmed. */
 const ASKED_MAX = 1_024;
 
@@ -23,7 +23,7 @@ const ASKED_MAX = 1_024;
  */
 export function beat(turn: Turn, role: Leader): void {
   const { state, nowMs } = turn;
-  const { self } = state.config;
+  const { self, leaseMs } = state.config;
   const membership = assertMembership(state);
   const round: Leader["rounds"] extends Map<number, infer R> ? R : never = {
     sentAtMs: nowMs,
@@ -35,21 +35,27 @@ export function beat(turn: Turn, role: Leader): void {
   role.announced = state.table.chosen;
   const spanMs = PROGRESS_SPANS * state.config.electionMs;
   for (const [id, { atMs }] of role.progress) if (nowMs - atMs > spanMs) role.progress.delete(id);
-  send(turn, "all", { kind: "heartbeat", ballot: role.ballot, chosen: role.announced, round: role.round });
+  send(turn, "all", { kind: "heartbeat", ballot: role.ballot, chosen: role.announced, round: role.round, leaseMs });
   round.answered.add(self);
-  if (maybeGrant(turn, self)) round.granted.add(self);
+  if (maybeGrant(turn, self, leaseMs)) round.granted.add(self);
   count(turn, role, role.round);
 }
 
 /** An acceptor's word that it answers no other proposer for the span of a lease. */
-function maybeGrant(turn: Turn, to: MemberId): boolean {
+function maybeGrant(turn: Turn, to: MemberId, leaseMs: number): boolean {
   const { state, nowMs } = turn;
-  if (nowMs < state.silentUntilMs || !isFree(turn, to)) return false;
-  state.grant = { to, untilMs: nowMs + stretched(state.config.leaseMs) };
+  if (nowMs < state.silentUntilMs || leaseMs > state.config.grantMsMax || !isFree(turn, to)) return false;
+  // A shorter lease that is asked for later ends none before it.
+  const before = state.grant?.to === to ? state.grant.untilMs : nowMs;
+  state.grant = { to, untilMs: Math.max(before, nowMs + stretched(leaseMs)) };
   return true;
 }
 
-export function onHeartbeat(turn: Turn, from: MemberId, { ballot, chosen, round }: MessageOf<"heartbeat">): void {
+export function onHeartbeat(
+  turn: Turn,
+  from: MemberId,
+  { ballot, chosen, round, leaseMs }: MessageOf<"heartbeat">,
+): void {
   const { state } = turn;
   const votes = isMember(state, state.config.self);
   // Who has no vote has nothing to refuse by.
@@ -57,7 +63,7 @@ export function onHeartbeat(turn: Turn, from: MemberId, { ballot, chosen, round 
     return send(turn, from, { kind: "refused", promised: state.promised });
   noteBallot(state, ballot);
   heardLeader(turn, from, ballot);
-  const granted = votes && maybeGrant(turn, from);
+  const granted = votes && maybeGrant(turn, from, leaseMs);
   const { legislature } = assertMembership(state);
   noteChosen(turn, from, ballot, chosen);
   // What it says may have ended the legislature that was asked.

@@ -20,10 +20,11 @@ function membershipAt({ legislatures }: PaxosState, number: number): Membership 
 export function enterLegislature(turn: Turn, members: readonly MemberId[], number: number): void {
   const { state } = turn;
   const { table, role } = state;
+  const { leaseMs } = state.config;
   const led = role.kind === "leader";
   // In the words of the old legislature: those who accepted the stop sign learn from it that it is chosen.
   if (role.kind === "leader")
-    send(turn, "all", { kind: "heartbeat", ballot: role.ballot, chosen: number, round: role.round });
+    send(turn, "all", { kind: "heartbeat", ballot: role.ballot, chosen: number, round: role.round, leaseMs });
   assert(role.kind !== "leader" || role.inFlight.size === 0, `decrees are in flight behind stop sign ${number}`);
   table.dropOpen();
   state.early.clear();

@@ -27,7 +27,14 @@ export type PaxosMessage =
   | { readonly kind: "refused"; readonly promised: Ballot }
   | ({ readonly kind: "accept"; readonly ballot: Ballot; readonly number: number; readonly chosen: number } & Content)
   | { readonly kind: "acceptOk"; readonly ballot: Ballot; readonly number: number }
-  | { readonly kind: "heartbeat"; readonly ballot: Ballot; readonly chosen: number; readonly round: number }
+  | {
+      readonly kind: "heartbeat";
+      readonly ballot: Ballot;
+      readonly chosen: number;
+      readonly round: number;
+      /** Of the lease that is asked for, by the clock of who asks. */
+      readonly leaseMs: number;
+    }
   | {
       readonly kind: "heartbeatOk";
       readonly ballot: Ballot;

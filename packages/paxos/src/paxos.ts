@@ -133,7 +133,7 @@ export class Paxos implements Consensus {
     if (restored.seq > 0) {
       restored.complete(state);
       // An earlier life may have granted a lease.
-      state.silentUntilMs = turn.nowMs + stretched(state.config.leaseMs);
+      state.silentUntilMs = turn.nowMs + stretched(state.config.grantMsMax);
     }
     start(turn, applied, random);
   }

@@ -121,12 +121,23 @@ export interface PaxosState {
   legislatures: Legislature[];
   /** Invariant: never falls. No Accept of a lower ballot is accepted, no Prepare of a lower one promised. */
   promised: Ballot;
+  /** When this life has last answered a Prepare of a higher ballot. */
+  promisedAtMs: number;
   /** Highest ballot seen anywhere: the next own ballot is above it. */
   highestSeen: Ballot;
   role: Learner | Follower | Candidate | Leader;
   leader: MemberId | undefined;
   leaderHeardAtMs: number;
+  /** Drawn once for each silence: what is drawn again and again until it has passed is the longest there is. */
   electionSpanMs: number;
+  /** When the leader had been heard for which that was drawn. */
+  electionSpanOfMs: number;
+  /** When the election timer is due. */
+  electionDueMs: number;
+  /** It was late, and those who may have been heard meanwhile were given time. */
+  electionLate: boolean;
+  /** Longest of the late silences of the present leader that it has ended itself. */
+  gapMs: number;
   /** Led the legislature before, and so stands in this one at once. */
   goesFirst: boolean;
   /** Candidacies that came to nothing since a leader was heard. */
@@ -170,11 +181,16 @@ export const createState = (config: Required<PaxosConfig>): PaxosState => ({
   table: new DecreeTable(config.cacheBytesMax),
   legislatures: [],
   promised: BALLOT_ZERO,
+  promisedAtMs: Number.NEGATIVE_INFINITY,
   highestSeen: BALLOT_ZERO,
   role: { kind: "learner" },
   leader: undefined,
   leaderHeardAtMs: Number.NEGATIVE_INFINITY,
   electionSpanMs: config.electionMs,
+  electionSpanOfMs: Number.NaN,
+  electionDueMs: Number.POSITIVE_INFINITY,
+  electionLate: false,
+  gapMs: 0,
   goesFirst: false,
   attempts: 0,
   grant: undefined,
@@ -232,6 +248,7 @@ export function persist(turn: Turn, record: PaxosRecord): number {
 }
 
 export function setTimer(turn: Turn, name: string, atMs: number | undefined): void {
+  if (name === "election") turn.state.electionDueMs = atMs ?? Number.POSITIVE_INFINITY;
   turn.out.push({ kind: "timer", name, atMs });
 }
 

@@ -73,6 +73,16 @@ describe("acceptor", () => {
     `);
   });
 
+  it("that has just promised somebody else does not encourage another to stand", () => {
+    const b = member("b");
+    b.run("a: prepare ballot=1.a from=1");
+    expect(b.run("wait 79\nc: probe")).not.toContain("probeOk");
+    expect(b.run("a: probe")).toContain("to a: probeOk");
+    // What is asked for all the same has to be answered.
+    expect(b.run("c: prepare ballot=2.c from=1")).toContain("to c: prepareOk ballot=2.c");
+    expect(b.run("wait 80\na: probe")).toContain("to a: probeOk");
+  });
+
   it("P2 refuses a lower ballot, naming the higher one", () => {
     expect(
       member("b").run(`

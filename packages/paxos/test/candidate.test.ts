@@ -1,5 +1,58 @@
 import { describe, expect, it } from "vitest";
 import { member } from "./roles.ts";
+import type { Transcript } from "./transcript.ts";
+
+/** Follows `a`, which it has heard at 0 ms, and then after each of these gaps. */
+function follower(...gapsMs: readonly number[]): Transcript {
+  const b = member("b");
+  b.run("a: heartbeat ballot=1.a round=1");
+  for (const [at, gapMs] of gapsMs.entries()) b.run(`wait ${gapMs}\na: heartbeat ballot=1.a round=${at + 2}`);
+  return b;
+}
+
+const timer = (one: Transcript, waitMs: number, random: number): string => {
+  one.nowMs += waitMs;
+  return one.timer("election", random);
+};
+
+describe("follower", () => {
+  it("draws once for each silence how long it waits", () => {
+    const b = follower();
+    expect(timer(b, 100, 0.5)).toContain("timer election +260");
+    // 320 ms, and an eighth of it: not what is drawn now.
+    expect(timer(b, 259, 0.9)).toContain("timer election +1");
+    expect(timer(b, 1, 0.9)).toContain("to all: probe");
+    const again = follower(80);
+    timer(again, 100, 0);
+    again.run("a: heartbeat ballot=1.a round=3");
+    expect(timer(again, 220, 1)).toContain("timer election +180");
+  });
+
+  it("waits twice as long as the longest gap with which it lately heard this leader, up to 1.6 times as long as else", () => {
+    expect(timer(follower(80, 160, 80), 1, 0)).toContain("timer election +319");
+    expect(timer(follower(80, 200, 80), 1, 0)).toContain("timer election +398");
+    expect(timer(follower(80, 300, 80), 1, 0)).toContain("timer election +511");
+    // Time takes it away, another leader at once.
+    expect(timer(follower(200, ...Array.from({ length: 200 }, () => 80)), 1, 0)).toContain("timer election +319");
+    const b = follower(300);
+    b.run("wait 350\nc: heartbeat ballot=2.c round=1");
+    expect(timer(b, 1, 0)).toContain("timer election +319");
+  });
+
+  it("gives a leader time when its own timer was late, once", () => {
+    const b = follower();
+    expect(timer(b, 100, 0)).toContain("timer election +220");
+    expect(timer(b, 261, 0)).toBe("timer election\n----\ntimer election +40");
+    expect(timer(b, 100, 0)).toContain("to all: probe");
+    const c = follower();
+    timer(c, 100, 0);
+    timer(c, 261, 0);
+    c.run("a: heartbeat ballot=1.a round=2");
+    // It was heard, with a gap: so it is waited for longer, and may be late again.
+    expect(timer(c, 40, 0)).toContain("timer election +472");
+    expect(timer(c, 513, 0)).toContain("timer election +40");
+  });
+});
 
 describe("candidate", () => {
   it("asks first who would have it, then promises itself, and only then asks for promises", () => {
@@ -13,15 +66,15 @@ describe("candidate", () => {
     ).toMatchInlineSnapshot(`
       "timer election
       ----
-      timer election +560
+      timer election +320
 
       wait 600
 
       timer election
       ----
-      timer election +140
+      timer election +80
       to all: probe chosen=0
-      timer election +140
+      timer election +80
 
       b: probeOk promised=2.c
       ----
@@ -48,9 +101,9 @@ describe("candidate", () => {
 
       timer election
       ----
-      timer election +140
+      timer election +80
       to all: probe chosen=0
-      timer election +140
+      timer election +80
 
       b: probeOk
       ----
@@ -78,7 +131,7 @@ describe("candidate", () => {
       when durable, to a: acceptOk ballot=1.a number=2
       to all: accept ballot=1.a number=2 chosen=0 value=z
       to all: heartbeat ballot=1.a chosen=0 round=1
-      timer heartbeat +120"
+      timer heartbeat +80"
     `);
   });
 
@@ -97,9 +150,9 @@ describe("candidate", () => {
 
       timer election
       ----
-      timer election +140
+      timer election +80
       to all: probe chosen=0
-      timer election +140
+      timer election +80
 
       b: probeOk
       ----
@@ -109,15 +162,15 @@ describe("candidate", () => {
 
       c: refused promised=7.c
       ----
-      timer election +280
+      timer election +160
 
       wait 1000
 
       timer election
       ----
-      timer election +140
+      timer election +80
       to all: probe chosen=0
-      timer election +280
+      timer election +160
 
       b: probeOk promised=7.c
       ----
@@ -141,9 +194,9 @@ describe("candidate", () => {
 
       timer election
       ----
-      timer election +140
+      timer election +80
       to all: probe chosen=0
-      timer election +140
+      timer election +80
 
       b: probeOk
       ----
@@ -171,7 +224,7 @@ describe("candidate", () => {
       timer learn off
       timer resend +100
       to all: heartbeat ballot=1.a chosen=2 round=1
-      timer heartbeat +120"
+      timer heartbeat +80"
     `);
   });
 });

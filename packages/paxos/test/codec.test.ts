@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeMessage, decodeRecord, encodeMessage, encodeRecord } from "../src/codec.ts";
 import { PaxosCodecError } from "../src/codec-error.ts";
+import { halon } from "../src/gen/paxos.js";
 import type { Content, Entry, PaxosMessage, PaxosRecord } from "../src/message.ts";
 import { lineOf, messageOf } from "./lines.ts";
 import { leader } from "./roles.ts";
@@ -34,7 +35,13 @@ const message: fc.Arbitrary<PaxosMessage> = fc.oneof(
   fc.record({ kind: kind("refused"), promised: ballot }),
   saying(fc.record({ kind: kind("accept"), ballot, number: count, chosen: count })),
   fc.record({ kind: kind("acceptOk"), ballot, number: count }),
-  fc.record({ kind: kind("heartbeat"), ballot, chosen: count, round: count }),
+  fc.record({
+    kind: kind("heartbeat"),
+    ballot,
+    chosen: count,
+    round: count,
+    leaseMs: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+  }),
   fc.record({ kind: kind("heartbeatOk"), ballot, round: count, granted: fc.boolean(), chosen: count }),
   fc.record({ kind: kind("learnRequest"), from: count }),
   fc.record({ kind: kind("learnReply"), from: count, values: fc.array(content), chosen: count, more: fc.boolean() }),
@@ -185,12 +192,20 @@ describe("bad input", () => {
       refuses(core, "b", said(messageOf(line)));
   });
 
+  it("a heartbeat of a version that did not tell its lease has one of 500 ms", () => {
+    const bytes = halon.paxos.v1.Message.encode({ group: "g", heartbeat: { ballot: { member: "a" } } }).finish();
+    expect(decodeMessage(bytes).message).toMatchObject({ kind: "heartbeat", leaseMs: 500 });
+  });
+
   it("a configuration that cannot work is refused with what to change", () => {
     const config = { group: "g", self: "a" };
     expect(() => new Paxos({ ...config, self: "a.B" })).toThrow(/"a.B" names no member/);
-    expect(() => new Paxos({ ...config, leaseMs: 300 })).toThrow(/below three heartbeats of 120 ms/);
-    expect(() => new Paxos({ ...config, electionMs: 550 })).toThrow(
-      /electionMs 550 .* 553 ms.*raise it, or lower leaseMs/,
+    expect(() => new Paxos({ ...config, leaseMs: 239 })).toThrow(/below three heartbeats of 80 ms/);
+    expect(() => new Paxos({ ...config, leaseMs: 501, electionMs: 600, grantMsMax: 500 })).toThrow(
+      /grantMsMax 500 is below leaseMs 501/,
+    );
+    expect(() => new Paxos({ ...config, electionMs: 300 })).toThrow(
+      /electionMs 300 .* 310 ms.*raise it, or lower leaseMs/,
     );
     expect(() => new Paxos({ ...config, electionMs: Number.NaN })).toThrow(PaxosConfigError);
     expect(() => new Paxos({ ...config, leaseMs: Number.NaN })).toThrow(PaxosConfigError);

@@ -127,27 +127,27 @@ describe("leader", () => {
       timer resend off
       timer announce off
       leader -
-      timer election +280
+      timer election +160
 
       b: acceptOk ballot=1.a number=1
       ----"
     `);
   });
 
-  it("steps down when no quorum has answered for two election spans, and not before", () => {
+  it("steps down when no quorum has answered for three election spans, and not before", () => {
     expect(
       leader().run(`
-        wait 1120
+        wait 960
         timer heartbeat
         wait 1
         timer heartbeat`),
     ).toMatchInlineSnapshot(`
-      "wait 1120
+      "wait 960
 
       timer heartbeat
       ----
       to all: heartbeat ballot=1.a chosen=0 round=2
-      timer heartbeat +120
+      timer heartbeat +80
 
       wait 1
 
@@ -157,7 +157,7 @@ describe("leader", () => {
       timer resend off
       timer announce off
       leader -
-      timer election +280"
+      timer election +160"
     `);
   });
 });

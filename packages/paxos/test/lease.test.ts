@@ -4,7 +4,7 @@ import type { Transcript } from "./transcript.ts";
 
 const FIVE = ["a", "b", "c", "d", "e"];
 
-/** `a` of three, with a lease from 600 to 1100 ms. */
+/** `a` of three, with a lease from 600 to 880 ms. */
 function leased(): Transcript {
   const a = leader();
   a.run("b: heartbeatOk ballot=1.a round=1 granted=true");
@@ -21,7 +21,7 @@ describe("acceptor's grant", () => {
         c: prepare ballot=2.c from=1
         a: accept ballot=1.a number=1 value=x
         a: prepare ballot=3.a from=2
-        wait 552
+        wait 309
         c: prepare ballot=4.c from=1
         wait 1
         c: prepare ballot=4.c from=1`),
@@ -47,7 +47,7 @@ describe("acceptor's grant", () => {
       persist promised ballot=3.a
       when durable, to a: prepareOk ballot=3.a chosen=0 entries=[] more=false
 
-      wait 552
+      wait 309
 
       c: prepare ballot=4.c from=1
       ----
@@ -65,7 +65,7 @@ describe("acceptor's grant", () => {
     expect(
       member("b").run(`
         a: heartbeat ballot=1.a round=1
-        wait 500
+        wait 300
         c: heartbeat ballot=2.c round=1
         a: heartbeat ballot=1.a round=2
         wait 100
@@ -76,7 +76,7 @@ describe("acceptor's grant", () => {
       leader a
       to a: heartbeatOk ballot=1.a round=1 granted=true chosen=0
 
-      wait 500
+      wait 300
 
       c: heartbeat ballot=2.c round=1
       ----
@@ -130,7 +130,7 @@ describe("acceptor's grant", () => {
 
       timer election
       ----
-      timer election +8
+      timer election +1
 
       wait 1
 
@@ -146,6 +146,23 @@ describe("acceptor's grant", () => {
     `);
   });
 
+  it("is as long as is asked for, stretched, up to grantMsMax; a shorter one ends none before it", () => {
+    const b = member("b");
+    b.run("a: heartbeat ballot=1.a round=1 leaseMs=400\na: heartbeat ballot=1.a round=2 leaseMs=100");
+    expect(b.run("wait 442\nc: probe")).not.toContain("probeOk");
+    expect(b.run("wait 1\nc: probe")).toContain("probeOk");
+    expect(b.run("a: heartbeat ballot=1.a round=3 leaseMs=501")).toContain("granted=false");
+    expect(b.run("c: probe")).toContain("probeOk");
+    expect(b.run("a: heartbeat ballot=1.a round=4 leaseMs=500")).toContain("granted=true");
+  });
+
+  it("to itself ends when a leader gives way: nobody has to wait for a lease that it does not use any more", () => {
+    const a = leased();
+    expect(a.run("b: prepare ballot=2.b from=1")).not.toContain("prepareOk");
+    a.run("b: refused promised=2.b");
+    expect(a.run("b: prepare ballot=2.b from=1")).toContain("to b: prepareOk ballot=2.b");
+  });
+
   it("there is nothing to wait for in the first life", () => {
     expect(member("b").run("a: heartbeat ballot=1.a round=1")).toContain("granted=true");
   });
@@ -154,7 +171,7 @@ describe("acceptor's grant", () => {
 describe("leader's lease", () => {
   it("is counted from asking, however late the grants come", () => {
     const a = leader();
-    a.run("wait 499\nb: heartbeatOk ballot=1.a round=1 granted=true");
+    a.run("wait 279\nb: heartbeatOk ballot=1.a round=1 granted=true");
     expect(a.core.status.leased).toBe(true);
     expect(a.run("confirm 1")).toContain("confirmed #1 up to 0");
     expect(a.run("wait 1\nconfirm 2")).toContain("heartbeat ballot=1.a chosen=0 round=2");
@@ -167,7 +184,7 @@ describe("leader's lease", () => {
            timer heartbeat
            b: heartbeatOk ballot=1.a round=2 granted=true
            c: heartbeatOk ballot=1.a round=1 granted=true
-           wait 499
+           wait 279
            timer resend`);
     expect(a.core.status.leased).toBe(true);
   });

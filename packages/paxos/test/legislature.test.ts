@@ -58,14 +58,14 @@ describe("stop sign", () => {
       timer resend off
       timer announce off
       leader -
-      timer election +560
+      timer election +320
       timer election +0
-      timer tell +560
+      timer tell +320
       decided 2 stop, then 2:a+b+d
 
       timer election
       ----
-      timer election +140
+      timer election +80
       persist promised ballot=2.a
       when durable, to a in 2: prepareOk ballot=2.a chosen=2 entries=[] more=false
       when durable, to all in 2: prepare ballot=2.a from=3
@@ -88,7 +88,7 @@ describe("stop sign", () => {
       timer learn off
       timer resend +100
       to all in 2: heartbeat ballot=2.a chosen=2 round=1
-      timer heartbeat +120"
+      timer heartbeat +80"
     `);
   });
 
@@ -120,9 +120,9 @@ describe("stop sign", () => {
 
       timer election
       ----
-      timer election +140
+      timer election +80
       to all: probe chosen=0
-      timer election +140
+      timer election +80
 
       b: probeOk
       ----
@@ -146,7 +146,7 @@ describe("stop sign", () => {
       when durable, to a: acceptOk ballot=1.a number=2
       to all: accept ballot=1.a number=2 chosen=0 value= members=a+b+d
       to all: heartbeat ballot=1.a chosen=0 round=1
-      timer heartbeat +120"
+      timer heartbeat +80"
     `);
   });
 
@@ -194,7 +194,7 @@ describe("stop sign", () => {
     expect(a.core.status).toMatchObject({ role: "follower", leader: "d" });
     expect(a.run("timer election")).not.toContain("prepare");
     // Nor later, when that one is silent: then like everybody.
-    expect(a.run("wait 600\ntimer election")).toContain("to all in 2: probe");
+    expect(a.run("timer election\nwait 320\ntimer election")).toContain("to all in 2: probe");
   });
 });
 
@@ -226,7 +226,7 @@ describe("messages of another legislature", () => {
       ----
       persist learned number=1 value= members=a+b+d
       timer election off
-      timer tell +560
+      timer tell +320
       decided 1 stop, then 2:a+b+d
       timer learn off"
     `);

@@ -1,5 +1,6 @@
 import { type Ballot, createMembership, formatBallot, type MemberId, type Membership } from "@halon/consensus";
 import { bytesOf, textOf } from "@halon/consensus/conformance";
+import { PAXOS_DEFAULTS } from "../src/config.ts";
 import type { Content, Entry, PaxosMessage, PaxosRecord } from "../src/message.ts";
 import { nextBoot } from "../src/peers.ts";
 
@@ -51,9 +52,11 @@ function fieldText(name: string, value: unknown): string {
   return typeof value === "object" ? formatBallot(value as Ballot) : `${value as string | number | boolean}`;
 }
 
-/** One line: the kind, then each field as `name=value`. */
+/** One line: the kind, then each field as `name=value`; a lease as long as by default is left out. */
 export function lineOf({ kind, ...fields }: PaxosMessage | PaxosRecord): string {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const given = Object.entries(fields).filter(
+    ([name, value]) => value !== undefined && !(name === "leaseMs" && value === PAXOS_DEFAULTS.leaseMs),
+  );
   return [kind, ...given.map(([name, value]) => `${name}=${fieldText(name, value)}`)].join(" ");
 }
 
@@ -84,7 +87,7 @@ export function messageOf(line: string): PaxosMessage {
     case "acceptOk":
       return { kind, ballot, number: at };
     case "heartbeat":
-      return { kind, ballot, chosen, round: number("round") };
+      return { kind, ballot, chosen, round: number("round"), leaseMs: number("leaseMs") || PAXOS_DEFAULTS.leaseMs };
     case "heartbeatOk":
       return { kind, ballot, round: number("round"), granted: text("granted") === "true", chosen };
     case "learnRequest":

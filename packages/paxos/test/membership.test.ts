@@ -129,7 +129,7 @@ describe("joiner", () => {
 
       install 9 2:a+b+d
       ----
-      timer election +560
+      timer election +320
       persist base number=9 membership=2:a+b+d promised=0.- boot=1
       when durable, trim journal before 2
       timer learn off

@@ -21,9 +21,9 @@ describe("votes", () => {
 
       timer election
       ----
-      timer election +140
+      timer election +80
       to all: probe chosen=0
-      timer election +140
+      timer election +80
 
       b: probeOk
       ----
@@ -49,7 +49,7 @@ describe("votes", () => {
       timer learn off
       timer resend +100
       to all: heartbeat ballot=1.a chosen=0 round=1
-      timer heartbeat +120"
+      timer heartbeat +80"
     `);
   });
 
@@ -180,7 +180,7 @@ describe("a life", () => {
       persist boot boot=1#524288
       when durable, to all: hello promised=0.- accepted=0 chosen=0 ask=true
       when durable, to b: hello promised=0.- accepted=0 chosen=0 ask=true
-      timer election +630"
+      timer election +360"
     `);
   });
 

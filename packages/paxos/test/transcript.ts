@@ -127,6 +127,11 @@ export class Transcript {
       .join("\n\n");
   }
 
+  /** The timer comes in, and this is drawn. */
+  timer(name: string, random: number): string {
+    return this.#tell(`timer ${name}`, { kind: "timer", name, random });
+  }
+
   #line(line: string): string {
     const space = line.indexOf(" ");
     const [word, rest] = [line.slice(0, space), line.slice(space + 1)];
