@@ -10,6 +10,11 @@ import { Updates } from "./updates.ts";
 
 /** Reconfigurations that may wait; more are answered `busy`. */
 const RECONFIGURATIONS_MAX = 16;
+/**
+ * While a decree is under way, commands gather up to there before another goes beside it: a decree costs what it costs however
+ * little is in it, and where many are sent that carry next to nothing, all wait for those of the others.
+ */
+const GATHER_BYTES = 8 * 1024;
 /** A leader that has to be elected anew, as after each reconfiguration, keeps commands waiting for so long. */
 const GRACE_MS = 500;
 const GRACE_TIMER = "log/grace";
@@ -169,14 +174,18 @@ export class ReplicatedLog {
     }
   }
 
-  /** Fills the window. */
+  /** Fills the window, with what is worth a decree. */
   #proposeWaiting(nowMs: number, out: LogOutput[]): void {
-    while ((this.#updates.count > 0 || this.#isAcceding) && this.#consensus.canPropose) {
+    while ((this.#isWorthwhile || this.#isAcceding) && this.#consensus.canPropose) {
       const inForce = this.#isAcceding ? this.#consensus.status.membership : undefined;
       this.#isAcceding = false;
       const { value, batch } = this.#updates.nextDecree(inForce, nowMs);
       this.#propose({ kind: "propose", value }, batch, nowMs, out);
     }
+  }
+
+  get #isWorthwhile(): boolean {
+    return this.#updates.count > 0 && (!this.#own.isUnderWay || this.#updates.bytes >= GATHER_BYTES);
   }
 
   #propose(proposal: Proposal, batch: readonly Waiting[], nowMs: number, out: LogOutput[]): void {

@@ -17,7 +17,7 @@ class Asked {
   constructor() {
     const applied = (): number => this.applied;
     const member = {
-      get status() {
+      get position() {
         return { applied: applied(), logTimeMs: 9, phase: "serving" } as never;
       },
     };
