@@ -10,11 +10,6 @@ import { Updates } from "./updates.ts";
 
 /** Reconfigurations that may wait; more are answered `busy`. */
 const RECONFIGURATIONS_MAX = 16;
-/**
- * While a decree is under way, commands gather up to there before another goes beside it: a decree costs what it costs however
- * little is in it, and where many are sent that carry next to nothing, all wait for those of the others.
- */
-const GATHER_BYTES = 8 * 1024;
 /** A leader that has to be elected anew, as after each reconfiguration, keeps commands waiting for so long. */
 const GRACE_MS = 500;
 const GRACE_TIMER = "log/grace";
@@ -184,8 +179,10 @@ export class ReplicatedLog {
     }
   }
 
+  /** A decree costs what it costs however little is in it: where many carry next to nothing, all wait for those of the others. */
   get #isWorthwhile(): boolean {
-    return this.#updates.count > 0 && (!this.#own.isUnderWay || this.#updates.bytes >= GATHER_BYTES);
+    const isEnough = !this.#own.isUnderWay || this.#updates.bytes >= this.#config.gatherBytes;
+    return this.#updates.count > 0 && isEnough;
   }
 
   #propose(proposal: Proposal, batch: readonly Waiting[], nowMs: number, out: LogOutput[]): void {
