@@ -42,7 +42,7 @@ FROM runtime AS station-replica
 ENV HALON_STATE_DIR=/var/lib/halon
 EXPOSE 15001
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["node", "services/station-replica/dist/main.js", "health"]
-ENTRYPOINT ["node", "services/station-replica/dist/main.js"]
+ENTRYPOINT ["node", "--single-threaded-gc", "services/station-replica/dist/main.js"]
 
 FROM runtime AS recovery-supervisor
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["node", "services/recovery-supervisor/dist/main.js", "health"]
@@ -52,7 +52,7 @@ ENTRYPOINT ["node", "services/recovery-supervisor/dist/main.js"]
 FROM runtime AS coordinator
 ENV HALON_MODE=resident
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["node", "services/coordinator/dist/main.js", "health"]
-ENTRYPOINT ["node", "services/coordinator/dist/main.js"]
+ENTRYPOINT ["node", "--single-threaded-gc", "services/coordinator/dist/main.js"]
 
 FROM runtime AS transponder
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["node", "services/transponder/dist/main.js", "health"]

@@ -24,8 +24,8 @@ export interface FedEvent {
 }
 
 /** Events and bytes of one lane that wait here; no more are asked for meanwhile. One answer may go above. */
-export const LANE_EVENTS_MAX = 16_384;
-export const LANE_BYTES_MAX = 4 * 1024 * 1024;
+export const LANE_EVENTS_MAX = 32_768;
+export const LANE_BYTES_MAX = 8 * 1024 * 1024;
 /** After a question without an answer. */
 export const ASK_AGAIN_MS = 100;
 /**

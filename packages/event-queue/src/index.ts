@@ -6,7 +6,7 @@ export * from "./priority.ts";
 export * from "./producer.ts";
 export * from "./producer-core.ts";
 export { FORGET_MS, GAPS_MAX, HEARD_MS, PRODUCERS_MAX, WINDOW } from "./producers.ts";
-export { EVENTS_MAX, QUEUE_BYTES_MAX } from "./queue-counts.ts";
+export { EVENTS_MAX, newestByLane, QUEUE_BYTES_MAX } from "./queue-counts.ts";
 export { consume, decodePosition, enqueue, LAST_POSITION_KEY, registerProducer } from "./queue-state.ts";
 export * from "./queue-view.ts";
 export * from "./rendezvous.ts";

@@ -20,7 +20,7 @@ export interface Waiting {
 
 /** Events of one command, about, and bytes of it. */
 const BATCH_EVENTS_MAX = 4_096;
-const BATCH_BYTES_MAX = 200 * 1024;
+const BATCH_BYTES_MAX = 128 * 1024;
 /** Of an event besides its payload, about. */
 const EVENT_BYTES = 24;
 const GROUP_BYTES = 160;

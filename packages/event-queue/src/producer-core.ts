@@ -54,7 +54,7 @@ export const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 /** Events whose submitters wait in line for room; a further one ends as `full`. */
 export const LINE_MAX = 1_024;
 /** Requests under way at a time; meanwhile further events gather and then travel together. */
-const REQUESTS_MAX = 4;
+const REQUESTS_MAX = 2;
 /** While a request is under way, what is not urgent gathers up to there before it travels beside it. */
 const GATHER_BYTES = 48 * 1024;
 const GATHER_EVENTS = 512;

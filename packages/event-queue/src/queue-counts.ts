@@ -30,6 +30,8 @@ export interface Amount {
 interface LaneAmount extends Amount {
   /** No group of the lane stands before this position: who looks for one need not look at what is long gone. */
   readonly head: number;
+  /** Position of the newest event that was ever stored in the lane; 0 before the first. */
+  readonly newest: number;
 }
 
 interface Stored {
@@ -39,7 +41,7 @@ interface Stored {
 }
 
 const NOTHING: Amount = { events: 0, bytes: 0 };
-const EMPTY: LaneAmount = { ...NOTHING, head: 0 };
+const EMPTY: LaneAmount = { ...NOTHING, head: 0, newest: 0 };
 const COUNTS_KEY = "qs";
 export const TYPE_PREFIX = "qt/";
 export const TYPE_END = "qt0";
@@ -59,6 +61,9 @@ function load(view: View): Stored {
 
 /** Where to begin to look for groups of a lane. */
 export const headOf = (view: View, lane: LaneNumber): number => load(view).lanes[lane - 1]?.head ?? 0;
+
+/** By lane, from `urgent` on: the position of the newest event that was ever stored; 0 before the first. */
+export const newestByLane = (view: View): readonly number[] => load(view).lanes.map(({ newest }) => newest);
 
 /** How much waits, and what has become of what came. */
 export const countsOf = (view: View): Stored => load(view);
@@ -94,7 +99,13 @@ export class QueueCounts {
     return Math.max(0, Math.min(...rooms));
   }
 
-  add(lane: LaneNumber, type: string, { events, bytes }: Amount): void {
+  /** Events up to position `newest` have come. */
+  store(lane: LaneNumber, type: string, amount: Amount, newest: number): void {
+    this.#add(lane, type, amount);
+    this.#lanes[lane - 1] = { ...(this.#lanes[lane - 1] ?? EMPTY), newest };
+  }
+
+  #add(lane: LaneNumber, type: string, { events, bytes }: Amount): void {
     const before = this.#lanes[lane - 1] ?? EMPTY;
     this.#lanes[lane - 1] = { ...before, events: before.events + events, bytes: before.bytes + bytes };
     const known = this.#type(type);
@@ -102,7 +113,7 @@ export class QueueCounts {
   }
 
   remove(lane: LaneNumber, type: string, { events, bytes }: Amount): void {
-    this.add(lane, type, { events: -events, bytes: -bytes });
+    this.#add(lane, type, { events: -events, bytes: -bytes });
   }
 
   /** No group of the lane that begins from `first` on begins before `head` any more. */

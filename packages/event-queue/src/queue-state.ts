@@ -95,7 +95,7 @@ class Intake {
   #store(group: EventGroup, lane: LaneNumber, count: number): number {
     const position = this.#next;
     this.#next += count;
-    this.#counts.add(lane, group.type, { events: count, bytes: bytesOf(group) });
+    this.#counts.store(lane, group.type, { events: count, bytes: bytesOf(group) }, this.#next - 1);
     this.#counts.count("stored", count);
     const stored = encodeStoredGroup({ position, logTimeMs: this.#logTimeMs, group });
     this.#state.put(groupKey(lane, position), stored);

@@ -10,19 +10,25 @@ import { endFrom } from "./spans.ts";
 
 /** Bytes of events given out at a time. */
 const PAGE_BYTES_MAX = 384 * 1024;
+/** The same for a coordinator, which asks again as soon as it has an answer, however long that took. */
+const LANE_PAGE_BYTES_MAX = 768 * 1024;
+/** Of a group besides its payloads, at most, and of each range of it that was consumed. */
+const PIECE_BYTES = 512;
+const RANGE_BYTES = 32;
 /** Groups given out at a time. */
 const PAGE_GROUPS_MAX = 1_024;
 /** Types that the statistics name, and that are looked at to find those of which most events wait. */
 const TYPES_SHOWN_MAX = 100;
 const TYPES_READ_MAX = 10_000;
 
-/** What of a lane stands behind position `after`, as it is stored: about 384 KiB, or one group. */
+/** What of a lane stands behind position `after`, as it is stored: about 768 KiB, or one group. */
 export function laneAfter(view: View, lane: LaneNumber, after: number): readonly LanePiece[] {
   const pieces: LanePiece[] = [];
   let bytes = 0;
   for (const standing of groupsFrom(view, lane, after + 1)) {
-    bytes += standing.stored.group.payloads.byteLength;
-    if (pieces.length >= PAGE_GROUPS_MAX || (pieces.length > 0 && bytes > PAGE_BYTES_MAX)) break;
+    const { sizes, payloads } = standing.stored.group;
+    bytes += payloads.byteLength + sizes.byteLength + PIECE_BYTES + standing.consumed.length * RANGE_BYTES;
+    if (pieces.length >= PAGE_GROUPS_MAX || (pieces.length > 0 && bytes > LANE_PAGE_BYTES_MAX)) break;
     pieces.push({ stored: standing.stored, consumed: consumedRanges(lane, standing) });
   }
   return pieces;

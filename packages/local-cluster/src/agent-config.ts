@@ -16,8 +16,12 @@ export interface ClusterFacts {
 /** The gRPC interfaces of the stations listen here and above: where halonctl looks for them by itself. */
 const API_PORT_FIRST = 15_001;
 
+/** A machine has few cores for all of these processes: each collects its garbage by itself, on the thread that made it. */
+const NODE_FLAGS: readonly string[] = ["--single-threaded-gc"];
+
 const programOf = (root: string, service: string): readonly string[] => [
   process.execPath,
+  ...NODE_FLAGS,
   join(root, "services", service, "dist", "main.js"),
 ];
 

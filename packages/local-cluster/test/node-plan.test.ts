@@ -54,7 +54,10 @@ describe("an agent's configuration", () => {
         { name: "recovery-supervisor", env: { HALON_STATIONS: "station-1" } },
         { name: "monitor", env: {} },
       ],
-      coordinator: { kind: "process", command: [process.execPath, "/halon/services/coordinator/dist/main.js"] },
+      coordinator: {
+        kind: "process",
+        command: [process.execPath, "--single-threaded-gc", "/halon/services/coordinator/dist/main.js"],
+      },
     });
   });
 

@@ -34,6 +34,7 @@ export function becomeLeader(turn: Turn, candidate: Candidate): void {
     reignFrom: last,
     stopAt: undefined,
     announced: 0,
+    acceptedInMs: 0,
     answeredAtMs: new Map(members.map((member) => [member, turn.nowMs])),
     progress: new Map(),
     round: 0,
@@ -116,7 +117,10 @@ export function onAcceptOk(turn: Turn, from: MemberId, message: MessageOf<"accep
   role.answeredAtMs.set(from, turn.nowMs);
   role.inFlight.get(message.number)?.accepted.add(from);
   // A stop sign ends the office.
-  while (state.role === role && role.inFlight.get(table.chosen + 1)?.accepted.isQuorum) {
+  for (;;) {
+    const next = role.inFlight.get(table.chosen + 1);
+    if (state.role !== role || !next?.accepted.isQuorum) break;
+    role.acceptedInMs = Math.max(turn.nowMs - next.proposedAtMs, role.acceptedInMs * ACCEPTED_DECAY);
     role.inFlight.delete(table.chosen + 1);
     choose(turn);
   }
@@ -158,6 +162,16 @@ const RESEND_SPANS_MAX = 8;
 /** The first repetitions are evenly apart. */
 const RESENDS_EVEN = 2;
 
+/** Of how long it took to accept a decree, what is kept with each one that was quicker. */
+const ACCEPTED_DECAY = 7 / 8;
+/** An Accept is late when a quorum has lately taken half of that; what is merely slow is not sent twice. */
+const LATE_TIMES = 2;
+/** However slow they were: what is lost is found out in that many times the first span. */
+const LATE_SPANS_MAX = 5;
+
+const resendSpanMs = ({ acceptedInMs }: Leader, resendMs: number): number =>
+  Math.min(LATE_SPANS_MAX * resendMs, Math.max(resendMs, LATE_TIMES * acceptedInMs));
+
 /** Repeats each Accept that is old enough to those who have not answered it. */
 export function onResendTimer(turn: Turn): void {
   const { state, nowMs } = turn;
@@ -166,7 +180,7 @@ export function onResendTimer(turn: Turn): void {
   for (const [number, flight] of role.inFlight) {
     if (
       nowMs - flight.sentAtMs <
-      config.resendMs * Math.min(RESEND_SPANS_MAX, 2 ** Math.max(0, flight.resends - RESENDS_EVEN))
+      resendSpanMs(role, config.resendMs) * Math.min(RESEND_SPANS_MAX, 2 ** Math.max(0, flight.resends - RESENDS_EVEN))
     )
       continue;
     flight.sentAtMs = nowMs;

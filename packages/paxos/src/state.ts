@@ -74,6 +74,8 @@ export interface Leader {
   stopAt: number | undefined;
   /** The others were told of decrees chosen up to here. */
   announced: number;
+  /** How long a quorum has lately taken to accept a decree: the longest, forgotten bit by bit. */
+  acceptedInMs: number;
   /** When each member last answered in this reign. */
   readonly answeredAtMs: Map<MemberId, number>;
   /** How far those who answered, members or not, say they are. */

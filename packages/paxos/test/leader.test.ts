@@ -107,6 +107,59 @@ describe("leader", () => {
     `);
   });
 
+  it("does not repeat what is only as slow as a quorum lately was", () => {
+    expect(
+      leader().run(`
+        propose x
+        wait 80
+        a: acceptOk ballot=1.a number=1
+        b: acceptOk ballot=1.a number=1
+        propose y
+        wait 120
+        timer resend
+        wait 60
+        timer resend`),
+    ).toMatchInlineSnapshot(`
+      "propose x
+      ----
+      proposed 1
+      persist accepted ballot=1.a number=1 chosen=0 legislature=1 value=x
+      when durable, to a: acceptOk ballot=1.a number=1
+      to all: accept ballot=1.a number=1 chosen=0 value=x
+
+      wait 80
+
+      a: acceptOk ballot=1.a number=1
+      ----
+
+      b: acceptOk ballot=1.a number=1
+      ----
+      decided 1 x
+      timer announce +5
+
+      propose y
+      ----
+      proposed 2
+      persist accepted ballot=1.a number=2 chosen=1 legislature=1 value=y
+      when durable, to a: acceptOk ballot=1.a number=2
+      to all: accept ballot=1.a number=2 chosen=1 value=y
+
+      wait 120
+
+      timer resend
+      ----
+      timer resend +100
+
+      wait 60
+
+      timer resend
+      ----
+      to b: accept ballot=1.a number=2 chosen=1 value=y
+      to c: accept ballot=1.a number=2 chosen=1 value=y
+      timer resend +100"
+    `);
+  });
+
   it("gives way to a higher ballot", () => {
     expect(
       leader().run(`

@@ -10,6 +10,7 @@ import {
 } from "./client-call.ts";
 import { ClientSession } from "./client-session.ts";
 import { COMMAND_BYTES_MAX, COMMANDS_MAX, type Command, type Outcome, refuseTooLarge } from "./command.ts";
+import { Patience } from "./patience.ts";
 import { STALE_TIMER, StaleReads } from "./stale-reads.ts";
 
 export interface LogClientConfig {
@@ -36,6 +37,7 @@ const BATCH_CALLS_MIN = 128;
 interface Sent {
   readonly to: MemberId;
   readonly calls: readonly Call[];
+  readonly sentMs: number;
 }
 
 /**
@@ -54,6 +56,7 @@ export class LogClient {
   #registering = false;
   #queue: Call[] = [];
   readonly #sent = new Map<number, Sent>();
+  readonly #patience: Patience;
   readonly #stale = new StaleReads();
   readonly #calls = new Map<number, Call>();
   #request = 0;
@@ -65,6 +68,7 @@ export class LogClient {
 
   constructor(config: LogClientConfig) {
     this.#config = { ...LOG_CLIENT_DEFAULTS, ...config };
+    this.#patience = new Patience(this.#config.requestTimeoutMs);
     this.#members = config.members;
     this.#target = config.members[0];
   }
@@ -99,8 +103,9 @@ export class LogClient {
       default:
         input satisfies never;
     }
-    this.#send(out);
-    this.#stale.send(this.#members, nowMs, (to, calls) => this.#ask(to, calls, out));
+    this.#send(nowMs, out);
+    const { requestTimeoutMs } = this.#config;
+    this.#stale.send(this.#members, nowMs, (to, calls) => this.#ask(to, calls, requestTimeoutMs, out));
     return out;
   }
 
@@ -162,21 +167,21 @@ export class LogClient {
   }
 
   /** Puts as many waiting calls on their way as may go. */
-  #send(out: LogClientOutput[]): void {
+  #send(nowMs: number, out: LogClientOutput[]): void {
     while (!this.#isBackingOff && this.#target !== undefined && this.#sent.size < REQUESTS_MAX) {
       const calls = this.#takeBatch();
       if (calls.length === 0) return;
       const to = this.#target;
-      this.#sent.set(this.#ask(to, calls, out), { to, calls });
+      const request = this.#ask(to, calls, this.#patience.timeoutMs, out);
+      this.#sent.set(request, { to, calls, sentMs: nowMs });
     }
   }
 
-  #ask(to: MemberId, calls: readonly Call[], out: LogClientOutput[]): number {
+  #ask(to: MemberId, calls: readonly Call[], timeoutMs: number, out: LogClientOutput[]): number {
     const commands = calls.map(({ kind, payload, number }): Command => {
       const lowest = this.#session.lowestFor(number);
       return { kind, payload, session: number?.session ?? 0, seq: number?.seq ?? 0, lowest };
     });
-    const { requestTimeoutMs: timeoutMs } = this.#config;
     out.push({ kind: "request", request: ++this.#request, to, commands, timeoutMs });
     return this.#request;
   }
@@ -211,6 +216,9 @@ export class LogClient {
       return;
     }
     this.#sent.delete(request);
+    const tookMs = nowMs - sent.sentMs;
+    if (outcomes === undefined) this.#patience.unanswered(tookMs);
+    else this.#patience.answered(tookMs);
     const again: Call[] = [];
     let redirect: MemberId | undefined;
     for (const [at, call] of sent.calls.entries()) {

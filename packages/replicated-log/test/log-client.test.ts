@@ -253,6 +253,35 @@ describe("LogClient", () => {
     expect(bench.backoff()).toBeLessThanOrEqual(20);
   });
 
+  it("is as patient as answers have lately been slow, and as nobody has answered, within bounds", () => {
+    const bench = new Bench();
+    const ask = (): Request => {
+      bench.call(bench.nowMs, "read");
+      return bench.take();
+    };
+    const first = ask();
+    expect(first.timeoutMs).toBe(1_000);
+    bench.nowMs += 600;
+    bench.all(first, result(""));
+    const slow = ask();
+    expect(slow.timeoutMs).toBe(2_400);
+    bench.nowMs += 2_400;
+    bench.answer(slow, undefined);
+    bench.backoff();
+    const again = bench.take();
+    expect(again.timeoutMs).toBe(4_800);
+    bench.all(again, result(""));
+    for (let count = 0; count < 20; count++) {
+      bench.nowMs += 1;
+      bench.all(ask(), result(""));
+    }
+    bench.nowMs += 1;
+    expect(ask().timeoutMs).toBe(1_000);
+    bench.nowMs += 60_000;
+    bench.input({ kind: "members", members: ["a", "b", "c"], leader: "c" });
+    expect(Math.max(...bench.requests.map(({ timeoutMs }) => timeoutMs))).toBeLessThanOrEqual(8_000);
+  });
+
   it("a forgotten session: what was sent is refused, never sent anew; the rest goes under a new session", () => {
     const bench = new Bench();
     bench.call(1);

@@ -128,6 +128,11 @@ export class LogMember {
     };
   }
 
+  /** What of {@link status} is asked for again and again, at no cost. */
+  get position(): Pick<LogMemberStatus, "applied" | "logTimeMs" | "phase"> {
+    return { applied: this.#state.applied, logTimeMs: this.#state.logTimeMs, phase: this.#phase };
+  }
+
   /**
    * A message of the group, from a sender whose name, or id, the transport vouches for. Of unknown quality: what cannot be
    * read, or is signed by another, is counted and dropped.

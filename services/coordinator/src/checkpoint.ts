@@ -13,7 +13,7 @@ export const ENGINE_LIMITS: Partial<Limits> = {
   inputBytesMax: 101 * 1024,
   turnBytesMax: 24 * 1024,
   turnWorkBytesMax: 512 * 1024,
-  turnInputsMax: 16_384,
+  turnInputsMax: 32_768,
   turnCommandsMax: 256,
   turnDecisionsMax: 256,
   stepBytesMax: 360 * 1024,

@@ -1,4 +1,4 @@
-import { eventsAfter, LANES, laneAfter, queuedCount, queueStatus } from "@halon/event-queue";
+import { eventsAfter, LANES, laneAfter, newestByLane, queuedCount, queueStatus } from "@halon/event-queue";
 import {
   EntryPacker,
   type Page,
@@ -37,7 +37,7 @@ interface Waiting {
 export interface QueriesPorts {
   readonly clock: Clock;
   readonly store: Store;
-  readonly member: Pick<LogMember, "status">;
+  readonly member: Pick<LogMember, "position">;
   readonly status: () => Omit<StationStatus, "lease" | "eventsQueued">;
 }
 
@@ -67,7 +67,10 @@ export class Queries {
 
   /** Something was applied: whoever waited for it gets it. */
   onApplied(): void {
+    if (this.#waiting.size === 0) return;
+    const newest = newestByLane(this.#ports.store);
     for (const waiting of this.#waiting) {
+      if (!mayBeAnswered(waiting.query, newest)) continue;
       const body = this.#tryAnswer(waiting.query);
       if (body === undefined) continue;
       this.#waiting.delete(waiting);
@@ -83,12 +86,12 @@ export class Queries {
   }
 
   #reply(answer: Answer, body: QueryReplyBody): void {
-    const { applied, logTimeMs } = this.#ports.member.status;
+    const { applied, logTimeMs } = this.#ports.member.position;
     answer({ applied, logTimeMs, body });
   }
 
   #tooLate({ body, minApplied }: Query): QueryReplyBody {
-    const { applied, phase } = this.#ports.member.status;
+    const { applied, phase } = this.#ports.member.position;
     if (phase !== "serving") return { kind: "refused", value: "the state here is being replaced: ask another station" };
     if (body?.kind === "events" && applied >= minApplied) return { kind: "events", value: { events: [] } };
     if (body?.kind === "lane" && applied >= minApplied) return { kind: "lane", value: { pieces: [] } };
@@ -98,7 +101,7 @@ export class Queries {
   /** `undefined`: not yet. */
   #tryAnswer({ body, minApplied }: Query): QueryReplyBody | undefined {
     if (body === undefined) return { kind: "refused", value: "a query of a kind that this version does not know" };
-    const { applied, phase } = this.#ports.member.status;
+    const { applied, phase } = this.#ports.member.position;
     // While it is being replaced the state is that of no decree.
     if (body.kind !== "status" && (phase !== "serving" || applied < minApplied)) return undefined;
     return this.#answerNow(body);
@@ -134,6 +137,12 @@ export class Queries {
 
 const isForEvents = (body: QueryBody | undefined): body is QueryBody & { readonly kind: "events" | "lane" } =>
   body?.kind === "events" || body?.kind === "lane";
+
+/** Whether it is worth looking: most of what is applied brings nothing for those who wait for events of one lane. */
+function mayBeAnswered({ body }: Query, newest: readonly number[]): boolean {
+  if (body?.kind === "lane") return (newest[body.value.priority - 1] ?? 0) > body.value.after;
+  return body?.kind !== "events" || Math.max(...newest) > body.value.after;
+}
 
 function pageOf(store: Store, query: PageQuery): Page {
   if (query.packed === true) return packedPageOf(store, query);

@@ -131,7 +131,7 @@ export class Station {
 
   /** Whether what it has applied may be read. */
   get isServing(): boolean {
-    return this.#member.status.phase === "serving";
+    return this.#member.position.phase === "serving";
   }
 
   /** For people and their tools. */

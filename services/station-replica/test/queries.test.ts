@@ -3,7 +3,7 @@ import { eachPacked, type QueryBody, type QueryReply } from "@halon/proto";
 import { Transaction } from "@halon/replicated-log";
 import { VirtualClock } from "@halon/runtime";
 import { MemoryStoreDisk, openStoreMemory } from "@halon/store-memory";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Queries, WAIT_MS_MAX, WAITING_MAX } from "../src/queries.ts";
 
 class Asked {
@@ -17,7 +17,7 @@ class Asked {
   constructor() {
     const applied = (): number => this.applied;
     const member = {
-      get status() {
+      get position() {
         return { applied: applied(), logTimeMs: 9, phase: "serving" } as never;
       },
     };
@@ -63,6 +63,23 @@ describe("queries", () => {
     ]);
     asked.ask({ kind: "status", value: {} });
     expect(asked.last).toMatchObject({ kind: "status", value: { node: "a", eventsQueued: 0 } });
+  });
+
+  it("for events of a lane are answered by events of that lane, and looked at no sooner", () => {
+    const asked = new Asked();
+    const ranges = vi.spyOn(asked.store, "range");
+    const lane = (priority: number): QueryBody => ({ kind: "lane", value: { priority, after: 0, waitMs: 1_000 } });
+    asked.ask(lane(2));
+    asked.ask(lane(3));
+    ranges.mockClear();
+    asked.applied++;
+    asked.queries.onApplied();
+    expect(ranges).not.toHaveBeenCalled();
+    asked.happen();
+    expect(asked.replies.length).toBe(1);
+    expect(asked.last).toMatchObject({ kind: "lane", value: { pieces: [{ stored: { position: 1 } }] } });
+    asked.clock.runUntil(1_000);
+    expect(asked.last).toEqual({ kind: "lane", value: { pieces: [] } });
   });
 
   it("that need more than is applied wait for it, and no longer than is allowed", () => {

@@ -6,7 +6,7 @@ import type { CoordinatorWorkerConfig } from "./coordinator.ts";
 import type { Done, Load } from "./load.ts";
 import type { Seen } from "./mark.ts";
 import type { ProducerWorkerConfig } from "./producer.ts";
-import { Worker } from "./worker.ts";
+import { NODE_FLAGS, Worker } from "./worker.ts";
 
 const CLUSTER = "bench";
 const STATION = fileURLToPath(new URL("../../../../services/station-replica/dist/main.js", import.meta.url));
@@ -55,7 +55,7 @@ export async function startHalon(scratch: Scratch): Promise<EventSystem> {
   const stations = nodes.map((node) => {
     const own = ["--cluster", CLUSTER, "--node", node, "--state-dir", scratch.dir(node), "--nats-url", natsUrl];
     const rest = ["--api-address", "off"];
-    return scratch.spawn(`station ${node}`, process.execPath, [...process.execArgv, STATION, ...own, ...rest]);
+    return scratch.spawn(`station ${node}`, process.execPath, [...process.execArgv, ...NODE_FLAGS, STATION, ...own, ...rest]);
   });
   const config: CoordinatorWorkerConfig = { cluster: CLUSTER, node: "s1", natsUrl };
   const consumer = new Worker(scratch, "coordinator", "coordinator", config);

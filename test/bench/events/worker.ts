@@ -2,6 +2,9 @@ import { fileURLToPath } from "node:url";
 import type { Child, Scratch } from "../../log-group/scratch.ts";
 import { within } from "../../log-group/within.ts";
 
+/** As Halon's own services are started, see `docs/deploying.md`. */
+export const NODE_FLAGS: readonly string[] = ["--single-threaded-gc"];
+
 interface Question {
   readonly token: number;
   readonly question: unknown;
@@ -23,7 +26,7 @@ export class Worker {
   constructor(scratch: Scratch, name: string, program: string, config: object) {
     this.#name = name;
     const file = fileURLToPath(new URL(`${program}.js`, import.meta.url));
-    this.child = scratch.spawn(name, process.execPath, [...process.execArgv, file, JSON.stringify(config)], {
+    this.child = scratch.spawn(name, process.execPath, [...process.execArgv, ...NODE_FLAGS, file, JSON.stringify(config)], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "advanced",
     });
