@@ -88,9 +88,9 @@ export class VertexTable implements Entries<KeptValue> {
   }
 
   #id(number: number): string {
-    const id = unescapeId(this.#escaped.latin1(number));
-    assert(id !== undefined, `vertex ${number} has an id`);
-    return id;
+    const escaped = this.#escaped.latin1(number);
+    // That it is one was seen when it was added.
+    return escaped.includes("%") ? decodeURIComponent(escaped) : escaped;
   }
 
   /** By the ids, of which the keys' order is told by the first byte that differs, unless that is part of an escape. */
