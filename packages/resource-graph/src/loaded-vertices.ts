@@ -61,7 +61,7 @@ export class VertexTable implements Entries<KeptValue> {
   /** All are added, and nothing is looked for any more. */
   close(): void {
     this.#index = undefined;
-    this.#ids = new Array<string | undefined>(this.size);
+    this.#ids = Array.from({ length: this.size });
     if (!this.#isSorted) this.#order = this.#sorted();
   }
 

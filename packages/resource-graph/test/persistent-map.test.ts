@@ -58,7 +58,11 @@ describe("PersistentMap", () => {
       fc.property(fc.nat(2_000), fc.array(step, { maxLength: 200, size: "max" }), (count, steps) => {
         const all = Array.from({ length: count }, (_, at) => key(10_000 + at));
         let made = 0;
-        const entries = { keyAt: (place: number) => all[place] as string, valueAt: (place: number) => made++ * 0 + place };
+        const valueAt = (place: number): number => {
+          made++;
+          return place;
+        };
+        const entries = { keyAt: (place: number) => all[place] as string, valueAt };
         const unread = PersistentMap.reading<number>(entries, 0, count);
         const twin = new Map(all.map((k, at) => [k, at]));
         expect([unread.size, made]).toEqual([count, 0]);

@@ -14,6 +14,7 @@ import {
 import type { RootDatabase } from "lmdb";
 import { LiveFile } from "./live-file.ts";
 import { LmdbSnapshot } from "./lmdb-snapshot.ts";
+import { NoteKeeper } from "./note-keeper.ts";
 import { type Change, costOf, DELETED, merged, Overlay } from "./overlay.ts";
 import type { EntryDigest } from "./page-notes.ts";
 import { type State, storedEntries, storedKeys, storedValue } from "./stored.ts";
@@ -30,12 +31,6 @@ export interface LmdbStoreParts {
 
 /** A batch that nobody waits for waits so long for others. */
 const COMMIT_DELAY_MS = 500;
-/** From a commit until notes are made of what it has written, and of all since. */
-const NOTE_DELAY_MS = 20_000;
-/** From one slice of that to the next. */
-const NOTE_SLICE_MS = 5;
-/** A reading transaction keeps old pages: making notes ends by then, done or not. */
-const NOTE_MS_MAX = 60_000;
 /** Unless so much has gathered. */
 const COMMIT_BYTES = 2 * 1024 * 1024;
 
@@ -63,11 +58,12 @@ export class LmdbStore implements Store {
   #onFailure: (error: StoreError) => void = () => undefined;
 
   readonly #file: LiveFile;
-  #cancelNotes: (() => void) | undefined;
+  readonly #notes: NoteKeeper | undefined;
 
   constructor(parts: LmdbStoreParts) {
     this.#parts = parts;
     this.#file = new LiveFile(parts.dir, parts.root);
+    this.#notes = parts.digest && new NoteKeeper(this.#file, parts.digest);
     this.#sizeBytes = sizeOf(parts.root);
   }
 
@@ -239,39 +235,10 @@ export class LmdbStore implements Store {
     this.#underWay = undefined;
     this.#durableCount = count;
     this.#sizeBytes = sizeOf(this.#parts.root);
-    this.#askNotes();
+    this.#notes?.onCommitted();
     if (this.#durableCount < this.#writtenCount) this.#askCommit();
     else this.#idle?.();
     while (this.#flushes[0] !== undefined && this.#flushes[0].count <= count) this.#flushes.shift()?.done();
-  }
-
-  #askNotes(): void {
-    const { digest } = this.#parts;
-    if (digest === undefined || this.#cancelNotes !== undefined || this.#closing !== undefined) return;
-    const timer = setTimeout(() => this.#note(this.#file.noting(digest())), NOTE_DELAY_MS);
-    this.#cancelNotes = () => clearTimeout(timer);
-  }
-
-  /** Without them the next start takes longer, and that is all. */
-  #note(course: Generator<undefined, void, undefined>): void {
-    const untilMs = performance.now() + NOTE_MS_MAX;
-    const end = (): void => {
-      this.#cancelNotes = undefined;
-      course.return();
-    };
-    const slice = (): void => {
-      try {
-        if (course.next().done === true || performance.now() >= untilMs) return end();
-      } catch {
-        return end();
-      }
-      const timer = setTimeout(slice, NOTE_SLICE_MS);
-      this.#cancelNotes = () => {
-        clearTimeout(timer);
-        course.return();
-      };
-    };
-    slice();
   }
 
   #fail(cause: unknown): void {
@@ -295,7 +262,7 @@ export class LmdbStore implements Store {
       });
     // LMDB would pull the pages away under them.
     for (const snapshot of this.#snapshots) snapshot.release();
-    this.#cancelNotes?.();
+    this.#notes?.stop();
     this.#file.close();
     await this.#parts.root.close();
   }

@@ -118,7 +118,10 @@ describe("a store's file, read without LMDB", () => {
 
 describe("notes of what pages come to", () => {
   const NOTES = "data.notes";
-  const batch = fc.array(fc.tuple(fc.nat(3_000), fc.constantFrom(0, 3, 60, 300, 5_000)), { maxLength: 400, size: "max" });
+  const batch = fc.array(fc.tuple(fc.nat(3_000), fc.constantFrom(0, 3, 60, 300, 5_000)), {
+    maxLength: 400,
+    size: "max",
+  });
   const entriesOf = (numbers: readonly (readonly [number, number])[]): Entries =>
     numbers.map(([number, length]) => [`k/${number}`, new Uint8Array(length).fill(number % 251)]);
 

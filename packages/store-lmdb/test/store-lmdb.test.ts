@@ -256,7 +256,12 @@ describe("LMDB store", () => {
 });
 
 describe("scanning", () => {
-  const scanned = (store: Store, from: string, to: string, max = Number.POSITIVE_INFINITY): StoreEntry[] | undefined => {
+  const scanned = (
+    store: Store,
+    from: string,
+    to: string,
+    max = Number.POSITIVE_INFINITY,
+  ): StoreEntry[] | undefined => {
     const found: StoreEntry[] = [];
     const isDone = store.scan?.({ from, to }, (keys, keyFrom, keyTo, values, valueFrom, valueTo) => {
       if (found.length === max) return false;
@@ -272,22 +277,29 @@ describe("scanning", () => {
     const number = fc.nat(4_000);
     const batch = fc.array(fc.tuple(number, fc.constantFrom(0, 5, 90, 700, 9_000)), { maxLength: 300, size: "max" });
     await fc.assert(
-      fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 5 }), fc.array(fc.tuple(number, number)), async (all, ends) => {
-        const store = await openStoreLmdb({ dir: freshDir(), identity: "i" });
-        expect(scanned(store, "", "\x7f")).toEqual([]);
-        for (const entries of all) {
-          for (const [at, length] of entries)
-            if (length === 5) store.write([{ kind: "delete", key: `k/${at}` }]);
-            else put(store, `k/${at}`, new Uint8Array(length).fill(at));
-          await flushed(store);
-          for (const [from, to] of [...ends.map((pair) => pair.map((at) => `k/${at}`)), ["", "\x7f"]] as [string, string][]) {
-            const range = plain(store.range({ from, to }));
-            expect(plain(scanned(store, from, to))).toEqual(range);
-            expect(plain(scanned(store, from, to, 3))).toEqual((range as unknown[]).slice(0, 3));
+      fc.asyncProperty(
+        fc.array(batch, { minLength: 1, maxLength: 5 }),
+        fc.array(fc.tuple(number, number)),
+        async (all, ends) => {
+          const store = await openStoreLmdb({ dir: freshDir(), identity: "i" });
+          expect(scanned(store, "", "\x7f")).toEqual([]);
+          for (const entries of all) {
+            for (const [at, length] of entries)
+              if (length === 5) store.write([{ kind: "delete", key: `k/${at}` }]);
+              else put(store, `k/${at}`, new Uint8Array(length).fill(at));
+            await flushed(store);
+            for (const [from, to] of [...ends.map((pair) => pair.map((at) => `k/${at}`)), ["", "\x7f"]] as [
+              string,
+              string,
+            ][]) {
+              const range = plain(store.range({ from, to }));
+              expect(plain(scanned(store, from, to))).toEqual(range);
+              expect(plain(scanned(store, from, to, 3))).toEqual((range as unknown[]).slice(0, 3));
+            }
           }
-        }
-        await store.close();
-      }),
+          await store.close();
+        },
+      ),
       { numRuns: 12 },
     );
   });
@@ -300,7 +312,12 @@ describe("scanning", () => {
     expect(plain(scanned(store, "a", "c"))).toEqual(plain([["b", bytes(1)]]));
     expect(scanned(store, "a", "d")).toBe(undefined);
     await flushed(store);
-    expect(plain(scanned(store, "a", "d"))).toEqual(plain([["b", bytes(1)], ["c", bytes(2)]]));
+    expect(plain(scanned(store, "a", "d"))).toEqual(
+      plain([
+        ["b", bytes(1)],
+        ["c", bytes(2)],
+      ]),
+    );
     await store.close();
   });
 });

@@ -71,7 +71,8 @@ async function openStore(
   check: CheckStore,
 ): Promise<Pick<Data & { readonly kind: "opened" }, "store" | "rebuilt" | "storeDigest">> {
   const path = join(dir, STORE_DIR);
-  const open = (): Promise<Store> => openStoreLmdb({ dir: path, identity: formatIdentity(identity), digest: () => new StateDigest() });
+  const open = (): Promise<Store> =>
+    openStoreLmdb({ dir: path, identity: formatIdentity(identity), digest: () => new StateDigest() });
   const { damage, digest: storeDigest } = await check(dir, identity);
   let rebuilt = damage;
   if (rebuilt === undefined) {

@@ -227,10 +227,15 @@ describe("the applied state", () => {
   it("is thrown away and made anew when it is found damaged", async () => {
     await found(dir, IDENTITY);
     await open();
-    expect(await checkStore(join(dir, STORE_DIR), formatIdentity(IDENTITY), { withNotes: true })).toEqual({ entries: 0, digest: "0000000000000000" });
+    expect(await checkStore(join(dir, STORE_DIR), formatIdentity(IDENTITY), { withNotes: true })).toEqual({
+      entries: 0,
+      digest: "0000000000000000",
+    });
     expect(await open(EXPECTED, "it is no good")).toMatchObject({ kind: "opened", rebuilt: "it is no good" });
     writeFileSync(join(dir, "store", "data.mdb"), "this is something else, and long enough to be looked at");
-    expect(await checkStore(join(dir, STORE_DIR), formatIdentity(IDENTITY), { withNotes: true })).toMatchObject({ damage: expect.stringMatching(/not an LMDB file/) });
+    expect(await checkStore(join(dir, STORE_DIR), formatIdentity(IDENTITY), { withNotes: true })).toMatchObject({
+      damage: expect.stringMatching(/not an LMDB file/),
+    });
     expect(await open()).toMatchObject({ kind: "opened", rebuilt: expect.stringMatching(/not an LMDB file/) });
   });
 
