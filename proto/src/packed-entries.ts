@@ -7,8 +7,13 @@ const BYTES_FIRST = 64 * 1024;
 
 /** Entries one after the other: a tenth of the work of as many messages. Keys are ASCII. */
 export class EntryPacker {
-  #bytes = Buffer.allocUnsafe(BYTES_FIRST);
+  #bytes: Buffer;
   #used = 0;
+
+  /** `bytesExpected`: what will not have to be made room for. */
+  constructor(bytesExpected = BYTES_FIRST) {
+    this.#bytes = Buffer.allocUnsafeSlow(bytesExpected);
+  }
 
   get bytesCount(): number {
     return this.#used;
@@ -26,6 +31,24 @@ export class EntryPacker {
     if (value.length > 0) bytes.set(value, from + HEAD_BYTES + key.length);
   }
 
+  /** The same of an entry that lies in memory: its key in ASCII from `keyFrom` to `keyTo` of `keys`, its value likewise. */
+  addFrom(keys: Buffer, keyFrom: number, keyTo: number, values: Buffer, valueFrom: number, valueTo: number): void {
+    const from = this.#used;
+    const keyBytes = keyTo - keyFrom;
+    this.#used = from + HEAD_BYTES + keyBytes + valueTo - valueFrom;
+    if (this.#used > this.#bytes.length) this.#grow(from);
+    const bytes = this.#bytes;
+    bytes.writeUInt16LE(keyBytes, from);
+    bytes.writeUInt32LE(valueTo - valueFrom, from + 2);
+    const to = from + HEAD_BYTES;
+    // In a store's file the value stands right behind its key, mostly.
+    if (values === keys && valueFrom === keyTo) copyInto(bytes, to, keys, keyFrom, valueTo);
+    else {
+      copyInto(bytes, to, keys, keyFrom, keyTo);
+      copyInto(bytes, to + keyBytes, values, valueFrom, valueTo);
+    }
+  }
+
   /** Once, at the end. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#used);
@@ -37,6 +60,14 @@ export class EntryPacker {
     this.#bytes = larger;
   }
 }
+
+/** Short ones by hand: a call takes longer than they do. */
+function copyInto(target: Buffer, at: number, bytes: Buffer, from: number, to: number): void {
+  if (to - from > COPIED_BY_HAND_MAX) bytes.copy(target, at, from, to);
+  else for (let next = from; next < to; next++) target[at + next - from] = bytes[next] as number;
+}
+
+const COPIED_BY_HAND_MAX = 96;
 
 /** Takes an entry's key, `bytes` from `keyFrom` to `keyTo`, and its value, which goes on to `valueTo`. */
 export type VisitPacked = (bytes: Buffer, keyFrom: number, keyTo: number, valueTo: number) => void;

@@ -25,8 +25,6 @@ export interface GraphFollowerPorts {
   readonly replicator: Pick<Replicator, "watch">;
 }
 
-const PAGE_LIMIT = 2_048;
-
 type Told = (news: GraphNews | ClientError, proceed: () => void) => void;
 
 /**
@@ -83,7 +81,7 @@ export class GraphFollower {
   #readPage(from: string): void {
     // None older than what is known: it would bring back what was changed since.
     const minApplied = Math.max(this.#index ?? 0, this.#pageIndex);
-    const body = { kind: "page", value: { from, to: GRAPH_TO, limit: PAGE_LIMIT } } as const;
+    const body = { kind: "page", value: { from, to: GRAPH_TO, limit: 0, packed: true } } as const;
     this.#attempt(() => {
       this.#cancelPage = this.#ports.stations.ask(minApplied, body, (reply) => this.#onPage(reply));
     });
@@ -91,14 +89,15 @@ export class GraphFollower {
 
   #onPage({ applied, body }: QueryReply): void {
     if (body?.kind !== "page") return this.#fail(new ClientError("refused", "a station answers something else"));
-    const { entries, more }: Page = body.value;
-    this.#mirror.addPage(entries);
+    const { more, entries, next }: Page = body.value;
+    this.#mirror.addPage(body.value);
     this.#pageIndex = Math.max(this.#pageIndex, applied);
     if (this.#index === undefined) this.#watch(applied);
     const last = entries.at(-1);
-    this.#pagesLeft = more && last !== undefined;
     // A key followed by the lowest character there is: the next key that can be.
-    if (more && last !== undefined) this.#readPage(`${last.key} `);
+    const from = next ?? (last && `${last.key} `);
+    this.#pagesLeft = more && from !== undefined;
+    if (more && from !== undefined) this.#readPage(from);
     else this.#maybeFinish();
   }
 

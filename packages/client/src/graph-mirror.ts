@@ -1,3 +1,4 @@
+import { EntryPacker, eachPacked, type Page } from "@halon/proto";
 import type { StateChange } from "@halon/replicator";
 import {
   decodeChange,
@@ -21,40 +22,72 @@ const [FROM, TO] = [GRAPH_FROM, GRAPH_TO].map((key) => key.slice(GRAPH_PREFIX.le
 /** Of the changes of one decree those come first that others may stand in the way of. */
 const ORDER = ["removeEdge", "removeVertex", "putVertex", "putEdge"] as const;
 
+/** What a change says of a key that it removes. */
+const REMOVED = null;
+
+interface Loading {
+  /** In key order, as they came: the graph is made of their bytes where these lie. */
+  readonly pages: Uint8Array[];
+  /** The newest change of each key, without the prefix. */
+  readonly changed: SortedMap<Uint8Array | typeof REMOVED>;
+}
+
 /**
- * A copy of the graph, from pages that were read one after the other, at different decrees, and the changes since the first of
- * them: each sets or removes a key, so that with all of them up to the newest page the copy is the graph as of that decree.
+ * A copy of the graph, from packed pages that were read one after the other, at different decrees, and the changes since the first of
+ * them: each sets or removes a key, so that with all of them up to the newest page put on top the copy is the graph as of that decree.
  */
 export class GraphMirror {
   readonly #schema: Schema;
-  /** While pages come: by key, without the prefix. */
-  #entries: SortedMap<Uint8Array> | undefined = new SortedMap();
+  /** While pages come. */
+  #parts: Loading | undefined = { pages: [], changed: new SortedMap() };
   #graph: Graph | undefined;
 
   constructor(schema: Schema) {
     this.#schema = schema;
   }
 
-  addPage(entries: readonly { readonly key: string; readonly value: Uint8Array }[]): void {
-    for (const { key, value } of entries) this.#loading.set(key.slice(GRAPH_PREFIX.length), value);
+  /** A station of an older version does not pack its pages. */
+  addPage({ packed, entries }: Pick<Page, "packed" | "entries">): void {
+    const { pages } = this.#loading;
+    if (packed !== undefined) pages.push(packed);
+    if (entries.length === 0) return;
+    const packer = new EntryPacker();
+    for (const { key, value } of entries) packer.add(key, value);
+    pages.push(packer.finish());
   }
 
   /** Changes that were made while pages were read. */
   patch(changes: readonly StateChange[]): void {
-    const entries = this.#loading;
-    for (const { key, value } of changes) {
-      if (key < GRAPH_FROM || key >= GRAPH_TO) continue;
-      const name = key.slice(GRAPH_PREFIX.length);
-      if (value === undefined) entries.delete(name);
-      else entries.set(name, value);
-    }
+    const { changed } = this.#loading;
+    for (const { key, value = REMOVED } of changes)
+      if (key >= GRAPH_FROM && key < GRAPH_TO) changed.set(key.slice(GRAPH_PREFIX.length), value);
   }
 
-  /** All is there that belongs together. Throws `GraphError` for what the schema does not take. */
+  /** All is there that belongs together. Throws `GraphError` for what the schema does not take, `ProtoError` for a page that is cut short. */
   finish(): Graph {
+    const { pages, changed } = this.#loading;
     const loader = new GraphLoader(this.#schema);
-    for (const [key, value] of this.#loading.entries(FROM, TO)) loader.add(key, value);
-    this.#entries = undefined;
+    const news = [...changed.entries(FROM, TO)];
+    let next = 0;
+    const addNews = (before: string): void => {
+      for (; next < news.length; next++) {
+        const [key, value] = news[next] as (typeof news)[0];
+        if (key >= before) return;
+        if (value !== REMOVED) loader.add(key, value);
+      }
+    };
+    for (const page of pages)
+      eachPacked(page, (bytes, keyFrom, keyTo, valueTo) => {
+        const from = keyFrom + GRAPH_PREFIX.length;
+        if (next < news.length) {
+          const key = bytes.toString("latin1", from, keyTo);
+          addNews(key);
+          if (news[next]?.[0] === key) return;
+        }
+        loader.addFrom(bytes, from, keyTo, valueTo);
+      });
+    addNews(TO);
+    this.#parts = undefined;
     this.#graph = loader.finish();
     return this.#graph;
   }
@@ -69,9 +102,9 @@ export class GraphMirror {
     return changed;
   }
 
-  get #loading(): SortedMap<Uint8Array> {
-    assert(this.#entries !== undefined, "a page comes when the graph is there");
-    return this.#entries;
+  get #loading(): Loading {
+    assert(this.#parts !== undefined, "a page comes when the graph is there");
+    return this.#parts;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { PageEntry, QueryReply } from "@halon/proto";
+import { EntryPacker, type PageEntry, type QueryReply } from "@halon/proto";
 import type { StateChange, WatchNews } from "@halon/replicator";
 import { changesToStore, encodeChange, Graph, relation, Schema, vertexType } from "@halon/resource-graph";
 import fc from "fast-check";
@@ -44,7 +44,13 @@ class History {
       .map(({ key, value }): PageEntry => ({ key: `g/${key}`, value: value ?? new Uint8Array(0) }))
       .filter(({ key }) => key >= from && key < "g/vr/")
       .sort((a, b) => (a.key < b.key ? -1 : 1));
-    const value = { entries: all.slice(0, limit), more: all.length > limit };
+    const [entries, more] = [all.slice(0, limit), all.length > limit];
+    // Every other page is one of a station that does not pack them.
+    if (index % 2 === 0) return { applied: index, logTimeMs: 0, body: { kind: "page", value: { entries, more } } };
+    const packer = new EntryPacker();
+    for (const { key, value } of entries) packer.add(key, value);
+    const next = all[limit]?.key;
+    const value = { entries: [], packed: packer.finish(), more, ...(next !== undefined && { next }) };
     return { applied: index, logTimeMs: 0, body: { kind: "page", value } };
   }
 }

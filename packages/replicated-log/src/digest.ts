@@ -101,8 +101,9 @@ const NOTHING: Lanes = { low: 0, high: 0 };
  * up to date. Tells accidents apart, not forgeries.
  */
 export class StateDigest {
-  #low = 0;
-  #high = 0;
+  /** The two lanes, as signed numbers: those of parts of a state add up to those of the whole. */
+  low = 0;
+  high = 0;
   readonly #lanes: Lanes = { low: 0, high: 0 };
   readonly #seeds = new KeySeeds();
   /** Of the buffer in which the last value lay: many lie in the same, and a view costs half as much as a hash. */
@@ -113,8 +114,8 @@ export class StateDigest {
     if (!/^[0-9a-f]{16}$/.test(text))
       throw new RangeError(`${JSON.stringify(text)} is no digest: 16 hexadecimal digits`);
     const digest = new StateDigest();
-    digest.#high = Number.parseInt(text.slice(0, 8), 16) | 0;
-    digest.#low = Number.parseInt(text.slice(8), 16) | 0;
+    digest.high = Number.parseInt(text.slice(0, 8), 16) | 0;
+    digest.low = Number.parseInt(text.slice(8), 16) | 0;
     return digest;
   }
 
@@ -135,8 +136,8 @@ export class StateDigest {
   }
 
   #plus({ low, high }: Lanes, sign: 1 | -1): void {
-    this.#low = (this.#low + sign * low) | 0;
-    this.#high = (this.#high + sign * high) | 0;
+    this.low = (this.low + sign * low) | 0;
+    this.high = (this.high + sign * high) | 0;
   }
 
   /**
@@ -156,8 +157,8 @@ export class StateDigest {
     // All that is left out begins like this, and nearly nothing else does.
     if (keys[keyFrom] === TILDE && LEFT_OUT.has(String.fromCharCode(...keys.subarray(keyFrom, keyTo)))) return;
     this.#hashValue(values, valueFrom, valueTo);
-    this.#low = (this.#low + this.#lanes.low) | 0;
-    this.#high = (this.#high + this.#lanes.high) | 0;
+    this.low = (this.low + this.#lanes.low) | 0;
+    this.high = (this.high + this.#lanes.high) | 0;
   }
 
   #hash(key: string, value: Uint8Array): Lanes {
@@ -174,7 +175,7 @@ export class StateDigest {
 
   /** 16 hexadecimal digits. */
   toString(): string {
-    return hex(this.#high) + hex(this.#low);
+    return hex(this.high) + hex(this.low);
   }
 }
 

@@ -2,9 +2,10 @@ import { type EdgeRef, edgeText, type GraphChange, vertexText } from "./graph-ch
 import { assert, GraphError } from "./graph-error.ts";
 import { edgesOf, forkState, type GraphState, hasEdge, vertexValue } from "./graph-state.ts";
 import { checkedValue } from "./kept-value.ts";
+import { Edit } from "./map-node.ts";
 import { checkedId, checkedName, endTypes, RELATIONS_MAX, TYPES_MAX } from "./names.ts";
 import { hasNeighbour, type Neighbours, neighbourIds, withNeighbour, withoutNeighbour } from "./neighbours.ts";
-import { Edit, PersistentMap } from "./persistent-map.ts";
+import { PersistentMap } from "./persistent-map.ts";
 import type { Schema } from "./schema.ts";
 import type { Touched } from "./touched.ts";
 import { reindex } from "./vertex-indexes.ts";

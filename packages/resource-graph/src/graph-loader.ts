@@ -2,9 +2,11 @@ import { Graph } from "./graph.ts";
 import { edgeText, vertexText } from "./graph-change.ts";
 import { GraphError } from "./graph-error.ts";
 import { emptyState, type GraphState } from "./graph-state.ts";
+import type { KeptValue } from "./kept-value.ts";
 import { EdgeTable, placing } from "./loaded-edges.ts";
 import { VertexTable } from "./loaded-vertices.ts";
-import { checkedName, endTypes, RELATIONS_MAX, TYPES_MAX, unescapeId } from "./names.ts";
+import { checkedName, endTypes, isPlainlyEscaped, RELATIONS_MAX, TYPES_MAX, unescapeId } from "./names.ts";
+import { PersistentMap } from "./persistent-map.ts";
 import type { Schema } from "./schema.ts";
 import { parseStoreKey } from "./store-keys.ts";
 import { TextArena } from "./text-arena.ts";
@@ -13,8 +15,8 @@ import { indexing } from "./vertex-indexes.ts";
 const SLASH = 0x2f;
 
 /**
- * Builds a graph from a store's entries, in key order: so it can be read in pieces, and nothing is looked up twice. Values
- * are kept as they were stored, and checked by their types when somebody reads them.
+ * Builds a graph from a store's entries, in key order, and in pieces. What comes is kept as it was stored, outside of the heap; ids and
+ * neighbours are made of it when somebody looks at them, and values are checked by their types when somebody reads them.
  */
 export class GraphLoader {
   readonly #schema: Schema;
@@ -44,13 +46,14 @@ export class GraphLoader {
     const table = this.#table;
     if (table === undefined) this.#reverseCount++;
     else if (table.kind === "vertices") {
-      const id = unescapeId(bytes.toString("latin1", at, keyTo));
-      if (id === undefined) throw badKey(bytes.toString("latin1", keyFrom, keyTo));
-      table.add(id, bytes, at, keyTo, this.#texts.add(bytes, keyTo, valueTo));
+      if (!isPlainlyEscaped(bytes, at, keyTo) && unescapeId(bytes.toString("latin1", at, keyTo)) === undefined)
+        throw badKey(bytes.toString("latin1", keyFrom, keyTo));
+      table.add(bytes, at, keyTo, this.#texts.add(bytes, keyTo, valueTo));
     } else {
-      const slash = bytes.indexOf(SLASH, at);
-      const from = table.from.place(bytes, at, slash);
-      const to = table.to.place(bytes, slash + 1, keyTo);
+      let slash = at;
+      while (slash < keyTo && bytes[slash] !== SLASH) slash++;
+      const from = table.findFrom(bytes, at, slash);
+      const to = table.findTo(bytes, slash + 1, keyTo);
       if (from === undefined || to === undefined || (from === to && table.from === table.to))
         throw strangeEdge(bytes.toString("latin1", keyFrom, keyTo), from, to);
       table.add(from, to);
@@ -76,9 +79,11 @@ export class GraphLoader {
       );
     const state = emptyState(this.#schema, this.#texts);
     for (const [type, table] of this.#vertices) {
-      const all = yield* table.building();
-      state.vertices.set(type, all);
-      state.vertexCount += all.size;
+      table.close();
+      yield;
+      state.vertices.set(type, PersistentMap.reading<KeptValue>(table, 0, table.size));
+      state.vertexCount += table.size;
+      yield;
       yield* indexing(state, type);
     }
     for (const [relation, table] of this.#edges) {

@@ -38,4 +38,7 @@ export function checkedValue(schema: Schema, type: string, id: string, raw: unkn
 
 /** A kept value to be worked with. Throws as {@link checkedValue} does. */
 export const readValue = (reading: ValueReading, type: string, id: string, kept: KeptValue): VertexValue =>
-  typeof kept === "number" ? checkedValue(reading.schema, type, id, writtenValue(reading, type, id, kept)) : kept;
+  typeof kept === "number" ? checkedValue(reading.schema, type, id, writtenJson(reading, type, id, kept)) : kept;
+
+const writtenJson = ({ texts }: ValueReading, type: string, id: string, kept: number): unknown =>
+  parseText(texts.text(kept), () => vertexText(type, id));

@@ -1,10 +1,12 @@
 import { assert } from "./graph-error.ts";
-import { Edit, type Node, PersistentMap, WIDTH } from "./persistent-map.ts";
+import { Edit, type Node, WIDTH } from "./map-node.ts";
+import { PersistentMap } from "./persistent-map.ts";
 
 /** Makes a {@link PersistentMap} of entries that come in order, without looking for the place of any. */
 export class MapBuilder<V> {
   readonly #edit = new Edit();
   readonly #leaves: Node[] = [];
+  readonly #firsts: string[] = [];
   #keys: string[] = [];
   #items: V[] = [];
   #last = "";
@@ -23,10 +25,11 @@ export class MapBuilder<V> {
   /** The map. The builder is spent. */
   finish(): PersistentMap<V> {
     if (this.#keys.length > 0) this.#closeLeaf();
-    return PersistentMap.of<V>(this.#leaves, this.#size);
+    return PersistentMap.of<V>(this.#leaves, this.#firsts, this.#size);
   }
 
   #closeLeaf(): void {
+    this.#firsts.push(this.#keys[0] as string);
     // Slices are exactly as large as needed, which an array grown by `push` is not.
     this.#leaves.push({ edit: this.#edit, height: 0, keys: this.#keys.slice(), items: this.#items.slice() });
     this.#keys.length = 0;

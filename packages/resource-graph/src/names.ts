@@ -53,6 +53,24 @@ export function unescapeId(escaped: string): string | undefined {
   }
 }
 
+const [SPACE, PERCENT, SLASH, TWO, FIVE, LETTER_F, TILDE] = [0x20, 0x25, 0x2f, 0x32, 0x35, 0x46, 0x7e];
+
+/**
+ * Whether {@link unescapeId} takes these bytes, told of nearly all ids without making a string of them: of printable ASCII, of
+ * which only `/` and `%` are escaped. False: it must be asked.
+ */
+export function isPlainlyEscaped(bytes: Uint8Array, from: number, to: number): boolean {
+  if (to <= from || to - from > ID_CHARS_MAX) return false;
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] as number;
+    if (byte < SPACE || byte > TILDE || byte === SLASH) return false;
+    if (byte !== PERCENT) continue;
+    if (at + 2 >= to || bytes[at + 1] !== TWO) return false;
+    if (bytes[at + 2] !== LETTER_F && bytes[at + 2] !== FIVE) return false;
+  }
+  return true;
+}
+
 /** Why `text` cannot be an id, or undefined when it can. */
 export function idProblem(text: string): string | undefined {
   if (text.length === 0) return "is empty";

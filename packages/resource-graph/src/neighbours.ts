@@ -1,5 +1,6 @@
 import { MapBuilder } from "./map-builder.ts";
-import { type Edit, PersistentMap } from "./persistent-map.ts";
+import type { Edit } from "./map-node.ts";
+import { PersistentMap } from "./persistent-map.ts";
 
 /**
  * Ids of the vertices at the other end of one vertex's edges of one relation. Nearly always one, which is kept as it is:

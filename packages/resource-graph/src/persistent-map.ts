@@ -1,24 +1,5 @@
-/**
- * Licence to change in place the nodes that were made under it, and count of the keys it added. Whoever holds it builds
- * a new version without copying its own work; it is thrown away when the version is handed out.
- */
-export class Edit {
-  keysAdded = 0;
-}
+import { type Child, childAt, Edit, type Entries, lookAt, type Node, readTop, UnreadLeaf, WIDTH } from "./map-node.ts";
 
-/**
- * Node of a B+ tree. Leaves (height 0) hold values. In a branch, `keys[i]` is at most every key under `items[i]` and above
- * every key under `items[i - 1]`; `keys[0]` bounds nothing. Invariant: keys.length === items.length, 1 to {@link WIDTH}.
- */
-export interface Node {
-  readonly edit: Edit;
-  readonly height: number;
-  readonly keys: string[];
-  readonly items: unknown[];
-}
-
-/** Entries of a node. Wider copies more per change, narrower is deeper. */
-export const WIDTH = 32;
 /** A node below this looks for a neighbour to join. */
 const LOW = 8;
 
@@ -28,11 +9,11 @@ const LOW = 8;
  * and paging come free, and an entry takes about 25 bytes where `immutable` takes about 150.
  */
 export class PersistentMap<V> {
-  readonly #root: Node | undefined;
+  #top: Child | undefined;
   readonly size: number;
 
-  private constructor(root: Node | undefined, size: number) {
-    this.#root = root;
+  private constructor(top: Child | undefined, size: number) {
+    this.#top = top;
     this.size = size;
   }
 
@@ -40,20 +21,30 @@ export class PersistentMap<V> {
     return new PersistentMap<V>(undefined, 0);
   }
 
-  /** The map with these nodes of one height below its root, which hold `size` entries in order. */
-  static of<V>(nodes: readonly Node[], size: number): PersistentMap<V> {
-    let row = nodes;
-    while (row.length > 1) {
+  /** The map with these leaves below its root, which hold `size` entries in order; `firsts`: the first key of each. */
+  static of<V>(leaves: readonly Child[], firsts: readonly string[], size: number): PersistentMap<V> {
+    const edit = new Edit();
+    let row = leaves;
+    let keys = firsts;
+    for (let height = 1; row.length > 1; height++) {
       const above: Node[] = [];
-      for (let at = 0; at < row.length; at += WIDTH) {
-        const items = row.slice(at, at + WIDTH);
-        const [first] = items as [Node];
-        const keys = items.map((node) => node.keys[0] as string);
-        above.push({ edit: first.edit, height: first.height + 1, keys, items });
-      }
+      for (let at = 0; at < row.length; at += WIDTH)
+        above.push({ edit, height, keys: keys.slice(at, at + WIDTH), items: row.slice(at, at + WIDTH) });
       row = above;
+      keys = above.map((node) => node.keys[0] as string);
     }
     return new PersistentMap<V>(row[0], size);
+  }
+
+  /** The map of the entries from one place to another, each of which is made when somebody looks at it. */
+  static reading<V>(all: Entries<V>, from: number, to: number): PersistentMap<V> {
+    const leaves: UnreadLeaf[] = [];
+    const firsts: string[] = [];
+    for (let at = from; at < to; at += WIDTH) {
+      leaves.push(new UnreadLeaf(all, at, Math.min(at + WIDTH, to)));
+      if (to - from > WIDTH) firsts.push(all.keyAt(at));
+    }
+    return PersistentMap.of<V>(leaves, firsts, to - from);
   }
 
   get(key: string): V | undefined {
@@ -76,23 +67,25 @@ export class PersistentMap<V> {
   }
 
   with(key: string, value: V, edit: Edit): PersistentMap<V> {
-    if (this.#root === undefined) return new PersistentMap<V>({ edit, height: 0, keys: [key], items: [value] }, 1);
+    const before = this.#root;
+    if (before === undefined) return new PersistentMap<V>({ edit, height: 0, keys: [key], items: [value] }, 1);
     edit.keysAdded = 0;
-    let root = put(this.#root, key, value, edit);
+    let root = put(before, key, value, edit);
     if (root.keys.length > WIDTH) {
       const [left, right] = split(root, key);
       const keys = [left.keys[0] as string, right.keys[0] as string];
       root = { edit, height: root.height + 1, keys, items: [left, right] };
     }
-    return root === this.#root && edit.keysAdded === 0 ? this : new PersistentMap<V>(root, this.size + edit.keysAdded);
+    return root === before && edit.keysAdded === 0 ? this : new PersistentMap<V>(root, this.size + edit.keysAdded);
   }
 
   without(key: string, edit: Edit): PersistentMap<V> {
-    if (this.#root === undefined) return this;
+    const before = this.#root;
+    if (before === undefined) return this;
     edit.keysAdded = 0;
-    let root = drop(this.#root, key, edit);
+    let root = drop(before, key, edit);
     if (edit.keysAdded === 0) return this;
-    while (root.height > 0 && root.items.length === 1) root = root.items[0] as Node;
+    while (root.height > 0 && root.items.length === 1) root = childAt(root, 0);
     return new PersistentMap<V>(root.keys.length === 0 ? undefined : root, this.size - 1);
   }
 
@@ -114,30 +107,39 @@ export class PersistentMap<V> {
 
   /** All keys, in order. */
   keys(): string[] {
-    if (this.#root?.height === 0) return this.#root.keys.slice();
+    const root = this.#root;
+    if (root?.height === 0) return root.keys.slice();
     const all: string[] = [];
     for (const [leaf] of this.#leaves()) for (const key of leaf.keys) all.push(key);
     return all;
   }
 
+  get #root(): Node | undefined {
+    if (this.#top === undefined) return undefined;
+    const root = readTop(this.#top);
+    this.#top = root;
+    return root;
+  }
+
   #leafOf(key: string): Node | undefined {
     let node = this.#root;
-    while (node !== undefined && node.height > 0) node = node.items[Math.max(lastAtMost(node.keys, key), 0)] as Node;
+    while (node !== undefined && node.height > 0) node = childAt(node, Math.max(lastAtMost(node.keys, key), 0));
     return node;
   }
 
   /** Leaves from the one that holds the first key above `after`, with the place of that key. */
   *#leaves(after?: string): Generator<readonly [leaf: Node, from: number], void, undefined> {
-    if (this.#root === undefined) return;
+    const root = this.#root;
+    if (root === undefined) return;
     /** Path of branches, each with the child to visit next. */
     const path: { readonly node: Node; next: number }[] = [];
-    let node = this.#root;
+    let node = root;
     let seek = after;
     for (;;) {
       while (node.height > 0) {
         const at = seek === undefined ? 0 : Math.max(lastAtMost(node.keys, seek), 0);
         path.push({ node, next: at + 1 });
-        node = node.items[at] as Node;
+        node = lookAt(node, at);
       }
       yield [node, seek === undefined ? 0 : lastAtMost(node.keys, seek) + 1];
       seek = undefined;
@@ -147,7 +149,7 @@ export class PersistentMap<V> {
         above = path.at(-1);
       }
       if (above === undefined) return;
-      node = above.node.items[above.next++] as Node;
+      node = lookAt(above.node, above.next++);
     }
   }
 }
@@ -185,7 +187,7 @@ function put(node: Node, key: string, value: unknown, edit: Edit): Node {
     return leaf;
   }
   const place = Math.max(at, 0);
-  const child = node.items[place] as Node;
+  const child = childAt(node, place);
   const next = put(child, key, value, edit);
   if (next.keys.length > WIDTH) {
     const [left, right] = split(next, key);
@@ -224,7 +226,7 @@ function drop(node: Node, key: string, edit: Edit): Node {
     return leaf;
   }
   const place = Math.max(at, 0);
-  const next = drop(node.items[place] as Node, key, edit);
+  const next = drop(childAt(node, place), key, edit);
   if (edit.keysAdded === 0) return node;
   const branch = owned(node, edit);
   branch.items[place] = next;
@@ -235,9 +237,10 @@ function drop(node: Node, key: string, edit: Edit): Node {
 
 /** Joins the children at `place` and `place + 1` into one, if they fit. */
 function join(branch: Node, place: number, edit: Edit): boolean {
-  const left = branch.items[place] as Node | undefined;
-  const right = branch.items[place + 1] as Node | undefined;
-  if (left === undefined || right === undefined || left.keys.length + right.keys.length > WIDTH) return false;
+  if (place < 0 || place + 1 >= branch.items.length) return false;
+  const left = childAt(branch, place);
+  const right = childAt(branch, place + 1);
+  if (left.keys.length + right.keys.length > WIDTH) return false;
   const keys = left.keys.concat(right.keys);
   // The right branch's first key bounded nothing; here it must, as the branch's own did.
   if (left.height > 0) keys[left.keys.length] = branch.keys[place + 1] as string;

@@ -44,6 +44,34 @@ export class TextArena {
     return chunk.toString("utf8", at, at + (this.#lengths[number] as number));
   }
 
+  /** One of latin1. */
+  latin1(number: number): string {
+    return this.visit(number, (chunk, from, to) => chunk.toString("latin1", from, to));
+  }
+
+  /** Has `look` look at the text where it lies. */
+  visit<Seen>(number: number, look: (chunk: Buffer, from: number, to: number) => Seen): Seen {
+    const start = this.#starts[number] as number;
+    const at = start & (CHUNK_BYTES - 1);
+    return look(this.#chunks[start >>> CHUNK_BITS] as Buffer, at, at + (this.#lengths[number] as number));
+  }
+
+  /** How many of these bytes the text begins with. */
+  alike(number: number, bytes: Uint8Array, from: number, to: number): number {
+    const start = this.#starts[number] as number;
+    const chunk = this.#chunks[start >>> CHUNK_BITS] as Buffer;
+    const at = start & (CHUNK_BYTES - 1);
+    const most = Math.min(to - from, this.#lengths[number] as number);
+    let alike = 0;
+    while (alike < most && chunk[at + alike] === bytes[from + alike]) alike++;
+    return alike;
+  }
+
+  /** `undefined` at its end. */
+  byteAt(number: number, offset: number): number | undefined {
+    return this.visit(number, (chunk, from, to) => (from + offset < to ? chunk[from + offset] : undefined));
+  }
+
   /** Whether the text is these bytes. */
   is(number: number, bytes: Uint8Array, from: number, to: number): boolean {
     const length = to - from;

@@ -1,8 +1,9 @@
 import type { GraphState } from "./graph-state.ts";
 import { type KeptValue, readValue, type ValueReading } from "./kept-value.ts";
 import { MapBuilder } from "./map-builder.ts";
+import type { Edit } from "./map-node.ts";
 import { type Neighbours, neighboursOf, withNeighbour, withoutNeighbour } from "./neighbours.ts";
-import { type Edit, PersistentMap } from "./persistent-map.ts";
+import { PersistentMap } from "./persistent-map.ts";
 import type { VertexIndex } from "./schema.ts";
 
 /** Brings a type's indexes up to date: the vertex is about to have that value, or none. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Edit, PersistentMap } from "../src/persistent-map.ts";
+import { Edit } from "../src/map-node.ts";
+import { PersistentMap } from "../src/persistent-map.ts";
 
 type Step = { readonly kind: "with" | "without"; readonly key: number; readonly newEdit: boolean };
 
@@ -49,6 +50,52 @@ describe("PersistentMap", () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it("of entries that are made when somebody looks is that of the same entries, and goes on as that does", () => {
+    const step = fc.record({ kind: fc.constantFrom("with", "without", "look"), number: fc.nat(2_100) });
+    fc.assert(
+      fc.property(fc.nat(2_000), fc.array(step, { maxLength: 200, size: "max" }), (count, steps) => {
+        const all = Array.from({ length: count }, (_, at) => key(10_000 + at));
+        let made = 0;
+        const valueAt = (place: number): number => {
+          made++;
+          return place;
+        };
+        const entries = { keyAt: (place: number) => all[place] as string, valueAt };
+        const unread = PersistentMap.reading<number>(entries, 0, count);
+        const twin = new Map(all.map((k, at) => [k, at]));
+        expect([unread.size, made]).toEqual([count, 0]);
+        let map = unread;
+        for (const { kind, number } of steps) {
+          const k = key(10_000 + number);
+          if (kind === "look") expect(map.get(k)).toBe(twin.get(k));
+          else if (kind === "with") map = map.with(k, number + 1, new Edit());
+          else map = map.without(k, new Edit());
+          if (kind === "with") twin.set(k, number + 1);
+          if (kind === "without") twin.delete(k);
+        }
+        expect([...map.entries()]).toEqual(sorted(twin));
+        expect(map.size).toBe(twin.size);
+        expect([...unread.entries()]).toEqual(all.map((k, at) => [k, at]));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("looks at no more of what is not read yet than is asked for", () => {
+    const read: number[] = [];
+    const entries = { keyAt: (place: number) => key(10_000 + place), valueAt: (place: number) => read.push(place) };
+    const map = PersistentMap.reading<number>(entries, 0, 10_000);
+    map.get(key(15_000));
+    map.get(key(15_001));
+    expect(read.length).toBe(32);
+    // Going through all of it leaves it as it was.
+    expect([...map.entries()].length).toBe(10_000);
+    const before = read.length;
+    map.get(key(10_000));
+    map.get(key(15_000));
+    expect(read.length).toBe(before + 32);
   });
 
   it("without a change is the same map", () => {

@@ -15,6 +15,19 @@ export interface StoreRange {
 
 export type StoreEntry = readonly [key: string, value: Uint8Array];
 
+/**
+ * An entry: its key in ASCII from `keyFrom` to `keyTo` of `keys`, its value from `valueFrom` to `valueTo` of `values`. They are good until it
+ * returns, which it does with whether to go on.
+ */
+export type VisitStored = (
+  keys: Buffer,
+  keyFrom: number,
+  keyTo: number,
+  values: Buffer,
+  valueFrom: number,
+  valueTo: number,
+) => boolean;
+
 export type StoreErrorCode =
   | "damaged"
   | "foreign"
@@ -60,6 +73,11 @@ export interface Store {
   get(key: string): Uint8Array | undefined;
   /** Entries in key order, as of this call: later writes do not show. */
   range(range: StoreRange): readonly StoreEntry[];
+  /**
+   * What `range` gives, without making anything of it, for who goes through much; until `visit` says no. False when that cannot be had
+   * now, and `range` is to be used; what was visited is void then. A store may leave it out.
+   */
+  scan?(range: Pick<StoreRange, "from" | "to">, visit: VisitStored): boolean;
   /**
    * Applies all changes, in order, or throws {@link StoreError} and applies none. `busy`: too much waits to become
    * durable; the same batch may be written again after a `flush`.

@@ -1,3 +1,4 @@
 export { LmdbStore } from "./lmdb-store.ts";
 export { type LmdbStoreOptions, openStoreLmdb } from "./open.ts";
-export { readStoreFile, type VisitEntry } from "./read-file.ts";
+export type { EntryDigest } from "./page-notes.ts";
+export { type ReadOptions, readStoreFile } from "./read-file.ts";

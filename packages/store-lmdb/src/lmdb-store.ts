@@ -9,10 +9,14 @@ import {
   StoreError,
   type StoreRange,
   type StoreSnapshot,
+  type VisitStored,
 } from "@halon/runtime";
 import type { RootDatabase } from "lmdb";
+import { LiveFile } from "./live-file.ts";
 import { LmdbSnapshot } from "./lmdb-snapshot.ts";
+import { NoteKeeper } from "./note-keeper.ts";
 import { type Change, costOf, DELETED, merged, Overlay } from "./overlay.ts";
+import type { EntryDigest } from "./page-notes.ts";
 import { type State, storedEntries, storedKeys, storedValue } from "./stored.ts";
 
 export interface LmdbStoreParts {
@@ -21,6 +25,8 @@ export interface LmdbStoreParts {
   readonly state: State;
   readonly pendingBytesMax: number;
   readonly sizeBytesMax: number;
+  /** Sums up entries, where notes are to be kept of what pages come to. */
+  readonly digest?: (() => EntryDigest) | undefined;
 }
 
 /** A batch that nobody waits for waits so long for others. */
@@ -55,8 +61,13 @@ export class LmdbStore implements Store {
   #idle: (() => void) | undefined;
   #onFailure: (error: StoreError) => void = () => undefined;
 
+  readonly #file: LiveFile;
+  readonly #notes: NoteKeeper | undefined;
+
   constructor(parts: LmdbStoreParts) {
     this.#parts = parts;
+    this.#file = new LiveFile(parts.dir, parts.root);
+    this.#notes = parts.digest && new NoteKeeper(this.#file, parts.digest);
     this.#sizeBytes = sizeOf(parts.root);
   }
 
@@ -81,6 +92,14 @@ export class LmdbStore implements Store {
       if (found.length >= limit) break;
     }
     return found;
+  }
+
+  scan({ from, to }: Pick<StoreRange, "from" | "to">, visit: VisitStored): boolean {
+    this.#assertOpen();
+    assertBounds({ from, to });
+    for (const overlay of [this.#underWay, this.#filling])
+      for (const _ of overlay?.entries(from, to, false) ?? []) return false;
+    return from >= to || this.#file.scan(from, to, visit);
   }
 
   write(changes: readonly StoreChange[]): void {
@@ -221,6 +240,7 @@ export class LmdbStore implements Store {
     this.#remember();
     this.#durableCount = count;
     this.#sizeBytes = sizeOf(this.#parts.root);
+    this.#notes?.onCommitted();
     if (this.#durableCount < this.#writtenCount) this.#askCommit();
     else this.#idle?.();
     while (this.#flushes[0] !== undefined && this.#flushes[0].count <= count) this.#flushes.shift()?.done();
@@ -257,6 +277,8 @@ export class LmdbStore implements Store {
       });
     // LMDB would pull the pages away under them.
     for (const snapshot of this.#snapshots) snapshot.release();
+    this.#notes?.stop();
+    this.#file.close();
     await this.#parts.root.close();
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Store, StoreChange, StoreEntry, StoreError } from "@halon/runtime";
 import { storeConformance } from "@halon/runtime/conformance";
+import fc from "fast-check";
 import { open } from "lmdb";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { LmdbStore, openStoreLmdb } from "../src/index.ts";
@@ -275,6 +276,73 @@ describe("LMDB store", () => {
     }
     store.snapshot();
     expect(await fill(100)).toBe("too-large");
+    await store.close();
+  });
+});
+
+describe("scanning", () => {
+  const scanned = (
+    store: Store,
+    from: string,
+    to: string,
+    max = Number.POSITIVE_INFINITY,
+  ): StoreEntry[] | undefined => {
+    const found: StoreEntry[] = [];
+    const isDone = store.scan?.({ from, to }, (keys, keyFrom, keyTo, values, valueFrom, valueTo) => {
+      if (found.length === max) return false;
+      found.push([keys.toString("latin1", keyFrom, keyTo), Uint8Array.from(values.subarray(valueFrom, valueTo))]);
+      return true;
+    });
+    return isDone === true ? found : undefined;
+  };
+  const plain = (entries: readonly StoreEntry[] | undefined): unknown =>
+    entries?.map(([key, value]) => [key, [...value]]);
+
+  it("gives what a range gives, between any two keys, while the store is written to", async () => {
+    const number = fc.nat(4_000);
+    const batch = fc.array(fc.tuple(number, fc.constantFrom(0, 5, 90, 700, 9_000)), { maxLength: 300, size: "max" });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(batch, { minLength: 1, maxLength: 5 }),
+        fc.array(fc.tuple(number, number)),
+        async (all, ends) => {
+          const store = await openStoreLmdb({ dir: freshDir(), identity: "i" });
+          expect(scanned(store, "", "\x7f")).toEqual([]);
+          for (const entries of all) {
+            for (const [at, length] of entries)
+              if (length === 5) store.write([{ kind: "delete", key: `k/${at}` }]);
+              else put(store, `k/${at}`, new Uint8Array(length).fill(at));
+            await flushed(store);
+            for (const [from, to] of [...ends.map((pair) => pair.map((at) => `k/${at}`)), ["", "\x7f"]] as [
+              string,
+              string,
+            ][]) {
+              const range = plain(store.range({ from, to }));
+              expect(plain(scanned(store, from, to))).toEqual(range);
+              expect(plain(scanned(store, from, to, 3))).toEqual((range as unknown[]).slice(0, 3));
+            }
+          }
+          await store.close();
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it("says that it cannot be had while something in the range is not committed", async () => {
+    const store = await openStoreLmdb({ dir: freshDir(), identity: "i" });
+    put(store, "b", bytes(1));
+    await flushed(store);
+    put(store, "c", bytes(2));
+    expect(plain(scanned(store, "a", "c"))).toEqual(plain([["b", bytes(1)]]));
+    expect(scanned(store, "a", "d")).toBe(undefined);
+    await flushed(store);
+    expect(plain(scanned(store, "a", "d"))).toEqual(
+      plain([
+        ["b", bytes(1)],
+        ["c", bytes(2)],
+      ]),
+    );
     await store.close();
   });
 });

@@ -5,8 +5,8 @@ import { JournalError } from "@halon/runtime";
 import { type CommandContext, EXIT_CODE_MISTAKE } from "@halon/service-kit";
 import { checkStore, soundText } from "./check-store.ts";
 import type { StationConfig } from "./config.ts";
-import { found, JOURNAL_DIR, mintIncarnation, renew } from "./founding.ts";
-import { foundingIdentity, type Identity, IdentityError, memberOf, readIdentity } from "./identity.ts";
+import { found, JOURNAL_DIR, mintIncarnation, renew, STORE_DIR } from "./founding.ts";
+import { formatIdentity, foundingIdentity, type Identity, IdentityError, memberOf, readIdentity } from "./identity.ts";
 
 const EXIT_CODE_FAILURE = 1;
 
@@ -75,7 +75,8 @@ export async function checkStoreCommand({ config, print }: CommandContext<Statio
   const { cluster, node: name, clusterId, stateDir } = config;
   let checked: Awaited<ReturnType<typeof checkStore>>;
   try {
-    checked = await checkStore(stateDir, readIdentity(stateDir, { cluster, name, clusterId }, { isMoved: true }));
+    const identity = readIdentity(stateDir, { cluster, name, clusterId }, { isMoved: true });
+    checked = await checkStore(join(stateDir, STORE_DIR), formatIdentity(identity), { withNotes: false });
   } catch (error) {
     if (error instanceof IdentityError) return refuse(error.message, EXIT_CODE_MISTAKE);
     throw error;

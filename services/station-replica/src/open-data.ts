@@ -1,9 +1,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type FileJournal, openJournalFile } from "@halon/journal-file";
+import { StateDigest } from "@halon/replicated-log";
 import { JournalError, type Store, StoreError } from "@halon/runtime";
 import { openStoreLmdb } from "@halon/store-lmdb";
-import type { CheckedApart } from "./check-store.ts";
+import type { CheckedApart } from "./check-apart.ts";
 import { JOURNAL_DIR, STORE_DIR } from "./founding.ts";
 import { type Expected, formatIdentity, type Identity, IdentityError, memberOf, readIdentity } from "./identity.ts";
 
@@ -70,7 +71,8 @@ async function openStore(
   check: CheckStore,
 ): Promise<Pick<Data & { readonly kind: "opened" }, "store" | "rebuilt" | "storeDigest">> {
   const path = join(dir, STORE_DIR);
-  const open = (): Promise<Store> => openStoreLmdb({ dir: path, identity: formatIdentity(identity) });
+  const open = (): Promise<Store> =>
+    openStoreLmdb({ dir: path, identity: formatIdentity(identity), digest: () => new StateDigest() });
   const { damage, digest: storeDigest } = await check(dir, identity);
   let rebuilt = damage;
   if (rebuilt === undefined) {

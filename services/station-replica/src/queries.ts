@@ -24,6 +24,8 @@ const PIECE_ENTRIES = 64;
 const PIECE_SMALL_ENTRIES = 256;
 const PACKED_ENTRIES_MAX = 8_192;
 const PAGE_BYTES_MAX = 512 * 1024;
+/** Of a packed page with what stands between its entries. */
+const PACKED_BYTES_EXPECTED = PAGE_BYTES_MAX + 64 * 1024;
 const EVENTS_MAX = 1_024;
 
 type Answer = (reply: { applied: number; logTimeMs: number; body: QueryReplyBody }) => void;
@@ -164,8 +166,32 @@ function pageOf(store: Store, query: PageQuery): Page {
   }
 }
 
-function packedPageOf(store: Store, { from, to, limit }: PageQuery): Page {
-  const wanted = Math.max(1, Math.min(limit || PACKED_ENTRIES_MAX, PACKED_ENTRIES_MAX));
+function packedPageOf(store: Store, query: PageQuery): Page {
+  const wanted = Math.max(1, Math.min(query.limit || PACKED_ENTRIES_MAX, PACKED_ENTRIES_MAX));
+  return scannedPageOf(store, query, wanted) ?? rangedPageOf(store, query, wanted);
+}
+
+/** `undefined`: the store is to be read by ranges. */
+function scannedPageOf(store: Store, { from, to }: PageQuery, wanted: number): Page | undefined {
+  const packer = new EntryPacker(PACKED_BYTES_EXPECTED);
+  let count = 0;
+  let next: string | undefined;
+  const isScanned = store.scan?.({ from, to }, (keys, keyFrom, keyTo, values, valueFrom, valueTo) => {
+    const bytes = packer.bytesCount + keyTo - keyFrom + valueTo - valueFrom;
+    if (count === wanted || (count > 0 && bytes > PAGE_BYTES_MAX)) {
+      next = keys.toString("latin1", keyFrom, keyTo);
+      return false;
+    }
+    packer.addFrom(keys, keyFrom, keyTo, values, valueFrom, valueTo);
+    count++;
+    return true;
+  });
+  if (isScanned !== true) return undefined;
+  const packed = packer.finish();
+  return { entries: [], more: next !== undefined, packed, ...(next !== undefined && { next }) };
+}
+
+function rangedPageOf(store: Store, { from, to }: PageQuery, wanted: number): Page {
   const packer = new EntryPacker();
   let count = 0;
   for (let next = from, pieceMax = PIECE_ENTRIES; ; ) {

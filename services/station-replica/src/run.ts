@@ -1,5 +1,5 @@
 import type { ServiceContext } from "@halon/service-kit";
-import { checkStoreApart } from "./check-store.ts";
+import { checkStoreApart } from "./check-apart.ts";
 import type { StationConfig } from "./config.ts";
 import { type Data, openData } from "./open-data.ts";
 import { refuseDirectory, rejoin, remainMute } from "./rejoin.ts";

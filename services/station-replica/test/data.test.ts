@@ -13,9 +13,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { checkStore } from "../src/check-store.ts";
-import { found, renew } from "../src/founding.ts";
+import { found, renew, STORE_DIR } from "../src/founding.ts";
 import {
   type Expected,
+  formatIdentity,
   foundingIdentity,
   type Identity,
   IdentityError,
@@ -226,10 +227,15 @@ describe("the applied state", () => {
   it("is thrown away and made anew when it is found damaged", async () => {
     await found(dir, IDENTITY);
     await open();
-    expect(await checkStore(dir, IDENTITY)).toEqual({ entries: 0, digest: "0000000000000000" });
+    expect(await checkStore(join(dir, STORE_DIR), formatIdentity(IDENTITY), { withNotes: true })).toEqual({
+      entries: 0,
+      digest: "0000000000000000",
+    });
     expect(await open(EXPECTED, "it is no good")).toMatchObject({ kind: "opened", rebuilt: "it is no good" });
     writeFileSync(join(dir, "store", "data.mdb"), "this is something else, and long enough to be looked at");
-    expect(await checkStore(dir, IDENTITY)).toMatchObject({ damage: expect.stringMatching(/not an LMDB file/) });
+    expect(await checkStore(join(dir, STORE_DIR), formatIdentity(IDENTITY), { withNotes: true })).toMatchObject({
+      damage: expect.stringMatching(/not an LMDB file/),
+    });
     expect(await open()).toMatchObject({ kind: "opened", rebuilt: expect.stringMatching(/not an LMDB file/) });
   });
 

@@ -1,22 +1,26 @@
-import { TextArena } from "./text-arena.ts";
+import type { TextArena } from "./text-arena.ts";
 
 const SLOTS_FIRST = 2_048;
 const NONE = 0;
 
-/** Numbers of texts by their bytes: a hash table outside of the heap. */
-export class TextTable {
-  readonly #texts = new TextArena();
+/** Finds an arena's texts by their bytes: a hash table outside of the heap, of the texts that are there when it is made. */
+export class TextIndex {
+  readonly #texts: TextArena;
   /** Number of the text, and one more; {@link NONE} for nothing. At most half of them are taken. */
-  #slots = new Uint32Array(SLOTS_FIRST);
-  #hashes = new Uint32Array(SLOTS_FIRST / 2);
+  readonly #slots: Uint32Array;
+  readonly #hashes: Uint32Array;
 
-  /** Adds a text that is not there yet; numbers count up from 0. */
-  add(bytes: Uint8Array, from: number, to: number): void {
-    const number = this.#texts.add(bytes, from, to);
-    if (number === this.#hashes.length) this.#grow();
-    const hash = hashOf(bytes, from, to);
-    this.#hashes[number] = hash;
-    this.#place(number, hash);
+  constructor(texts: TextArena) {
+    let size = SLOTS_FIRST;
+    while (size < 2 * texts.count) size *= 2;
+    this.#texts = texts;
+    this.#slots = new Uint32Array(size);
+    this.#hashes = new Uint32Array(texts.count);
+    for (let number = 0; number < texts.count; number++) {
+      const hash = texts.visit(number, hashOf);
+      this.#hashes[number] = hash;
+      this.#place(number, hash);
+    }
   }
 
   /** `undefined` when it is not there. */
@@ -35,14 +39,6 @@ export class TextTable {
     let slot = hash & mask;
     while (this.#slots[slot] !== NONE) slot = (slot + 1) & mask;
     this.#slots[slot] = number + 1;
-  }
-
-  #grow(): void {
-    const hashes = this.#hashes;
-    this.#hashes = new Uint32Array(hashes.length * 2);
-    this.#hashes.set(hashes);
-    this.#slots = new Uint32Array(this.#slots.length * 2);
-    for (let number = 0; number < hashes.length; number++) this.#place(number, hashes[number] as number);
   }
 }
 
