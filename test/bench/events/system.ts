@@ -55,7 +55,13 @@ export async function startHalon(scratch: Scratch): Promise<EventSystem> {
   const stations = nodes.map((node) => {
     const own = ["--cluster", CLUSTER, "--node", node, "--state-dir", scratch.dir(node), "--nats-url", natsUrl];
     const rest = ["--api-address", "off"];
-    return scratch.spawn(`station ${node}`, process.execPath, [...process.execArgv, ...NODE_FLAGS, STATION, ...own, ...rest]);
+    return scratch.spawn(`station ${node}`, process.execPath, [
+      ...process.execArgv,
+      ...NODE_FLAGS,
+      STATION,
+      ...own,
+      ...rest,
+    ]);
   });
   const config: CoordinatorWorkerConfig = { cluster: CLUSTER, node: "s1", natsUrl };
   const consumer = new Worker(scratch, "coordinator", "coordinator", config);

@@ -26,10 +26,15 @@ export class Worker {
   constructor(scratch: Scratch, name: string, program: string, config: object) {
     this.#name = name;
     const file = fileURLToPath(new URL(`${program}.js`, import.meta.url));
-    this.child = scratch.spawn(name, process.execPath, [...process.execArgv, ...NODE_FLAGS, file, JSON.stringify(config)], {
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      serialization: "advanced",
-    });
+    this.child = scratch.spawn(
+      name,
+      process.execPath,
+      [...process.execArgv, ...NODE_FLAGS, file, JSON.stringify(config)],
+      {
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        serialization: "advanced",
+      },
+    );
     this.child.process.on("message", ({ token, value, error }: Answer) => {
       const waiting = this.#waiting.get(token);
       this.#waiting.delete(token);
