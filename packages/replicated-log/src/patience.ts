@@ -1,5 +1,5 @@
 /** Longest that is waited, as a multiple of what a quiet group is given. */
-const SPANS_MAX = 8;
+const SPANS_MAX = 4;
 /** An answer is given up when it takes so many times as long as answers have taken lately. */
 const TIMES_LATELY = 4;
 const DECAY = 7 / 8;

@@ -269,7 +269,7 @@ describe("LogClient", () => {
     bench.answer(slow, undefined);
     bench.backoff();
     const again = bench.take();
-    expect(again.timeoutMs).toBe(4_800);
+    expect(again.timeoutMs).toBe(4_000);
     bench.all(again, result(""));
     for (let count = 0; count < 20; count++) {
       bench.nowMs += 1;
@@ -279,7 +279,7 @@ describe("LogClient", () => {
     expect(ask().timeoutMs).toBe(1_000);
     bench.nowMs += 60_000;
     bench.input({ kind: "members", members: ["a", "b", "c"], leader: "c" });
-    expect(Math.max(...bench.requests.map(({ timeoutMs }) => timeoutMs))).toBeLessThanOrEqual(8_000);
+    expect(Math.max(...bench.requests.map(({ timeoutMs }) => timeoutMs))).toBeLessThanOrEqual(4_000);
   });
 
   it("a forgotten session: what was sent is refused, never sent anew; the rest goes under a new session", () => {
