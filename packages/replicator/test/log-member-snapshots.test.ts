@@ -102,7 +102,10 @@ describe("LogMember and snapshots", () => {
     expect(most).toBeLessThan(3 * SNAPSHOT_BYTES);
     store.flush = flush;
     for (const done of waiting) store.flush(done);
-    load.run(100, 3_000);
+    load.run(1);
+    expectAlike(group);
+    // A few pages of what it lacked are many times this threshold: they go as it grows.
+    load.run(400, 3_000);
     expectAlike(group);
     expect(member.status.journalBytes).toBeLessThan(3 * SNAPSHOT_BYTES);
   });
