@@ -30,6 +30,11 @@ export type ConsensusInput =
   | { readonly kind: "confirm"; readonly token: number }
   /** Decrees up to `through` are applied here, durably: they need not be kept. */
   | { readonly kind: "trim"; readonly through: number }
+  /**
+   * Applying is behind, and more is kept for it than there is room for: while that is so, nothing is accepted, learned or
+   * proposed anew. It is over when what was delivered is applied.
+   */
+  | { readonly kind: "full"; readonly isFull: boolean }
   /** The applied state was replaced by that of a peer as of decree `number`, where `membership` was in force. Durably. */
   | { readonly kind: "install"; readonly number: number; readonly membership: Membership }
   /** A timer that was asked for. `random` is uniform in [0, 1). */

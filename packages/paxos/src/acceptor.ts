@@ -121,6 +121,7 @@ function accept(turn: Turn, from: MemberId, message: MessageOf<"accept">): boole
   const { table, config } = state;
   const { ballot, number, value, members } = message;
   const held = table.open(number);
+  if (held === undefined && state.isFull && from !== config.self && number > table.chosen) return false;
   // A member that lags far holds on to what it accepts until it has learned the rest. Not the leader's own acceptor: it
   // proposes again all that phase 1 has told.
   const isFull = table.openCount >= OPEN_ENTRIES_MAX || table.openBytes + value.byteLength > config.openBytesMax;

@@ -19,8 +19,8 @@ export function onElectionTimer(turn: Turn, random: number): void {
   maybeDrawSpan(turn, random);
   if (state.goesFirst && isFree(turn, config.self)) return becomeCandidate(turn, true);
   let dueMs = role.kind === "follower" ? state.leaderHeardAtMs + state.electionSpanMs : nowMs;
-  // Whose applied state is gone could not answer for it.
-  if (state.lacking !== undefined) dueMs = Math.max(dueMs, nowMs + config.electionMs);
+  // Whose applied state is gone, or far behind, could not answer for it.
+  if (state.lacking !== undefined || state.isFull) dueMs = Math.max(dueMs, nowMs + config.electionMs);
   // Nobody else would be promised anything before; nor would this member by itself.
   if (!isFree(turn, config.self)) dueMs = Math.max(dueMs, state.silentUntilMs, state.grant?.untilMs ?? 0);
   if (nowMs < dueMs) return setTimer(turn, "election", dueMs);

@@ -72,7 +72,10 @@ function assertVoid({ entries }: Candidate, stop: number, last: number): void {
 
 /** True when a decree would be taken now. */
 export const mayPropose = ({ state }: Pick<Turn, "state">): boolean =>
-  state.role.kind === "leader" && state.role.stopAt === undefined && state.role.inFlight.size < state.config.alpha;
+  state.role.kind === "leader" &&
+  state.role.stopAt === undefined &&
+  !state.isFull &&
+  state.role.inFlight.size < state.config.alpha;
 
 /** Takes a value, or the members of the next legislature, for the next decree; or does nothing. */
 export function propose(turn: Turn, content: Content): void {

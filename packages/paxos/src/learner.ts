@@ -109,7 +109,7 @@ export function onRecords(turn: Turn, token: number, records: readonly Uint8Arra
 export function askToLearn(turn: Turn, from: MemberId): void {
   const { state } = turn;
   state.learning = true;
-  send(turn, from, { kind: "learnRequest", from: state.table.chosen + 1 });
+  if (!state.isFull) send(turn, from, { kind: "learnRequest", from: state.table.chosen + 1 });
   setTimer(turn, "learn", turn.nowMs + state.config.resendMs);
 }
 
@@ -159,7 +159,7 @@ function teach(turn: Turn, to: MemberId, from: number, contents: readonly Conten
 export function onLearnReply(turn: Turn, from: MemberId, message: MessageOf<"learnReply">): void {
   const { state } = turn;
   const { table } = state;
-  if (state.role.kind === "leader" || membershipOf(state) === undefined) return;
+  if (state.role.kind === "leader" || membershipOf(state) === undefined || state.isFull) return;
   const before = table.chosen;
   state.knownChosen = Math.max(state.knownChosen, message.chosen);
   for (const [at, { value, members }] of message.values.entries()) {

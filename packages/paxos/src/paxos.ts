@@ -99,6 +99,9 @@ export class Paxos implements Consensus {
         return confirm(turn, input.token);
       case "trim":
         return onTrim(turn, input.through);
+      case "full":
+        turn.state.isFull = input.isFull;
+        return;
       case "install":
         return install(turn, input.number, input.membership);
       case "timer":

@@ -159,6 +159,8 @@ export interface PaxosState {
   without: { readonly chosen: number; readonly members: Set<MemberId> };
   /** The applied state has to be replaced by somebody else's; who that may be. */
   lacking: { from: MemberId | undefined } | undefined;
+  /** Applying is behind: no room for more. */
+  isFull: boolean;
   /** Last decree given out. May be above `chosen` after a restart: then it was applied in an earlier life. */
   delivered: number;
   /** Seq of the newest record. */
@@ -203,6 +205,7 @@ export const createState = (config: Required<PaxosConfig>): PaxosState => ({
   learning: false,
   without: { chosen: -1, members: new Set() },
   lacking: undefined,
+  isFull: false,
   delivered: 0,
   recordSeq: 0,
   boot: 0,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { OPEN_ENTRIES_MAX } from "../src/config.ts";
-import { member, reborn } from "./roles.ts";
+import { leader, member, reborn } from "./roles.ts";
 
 describe("accepts are contiguous", () => {
   it("what comes before its predecessor waits, at most alpha of them, and is drained in order", () => {
@@ -108,6 +108,36 @@ describe("accepts are contiguous", () => {
     const again = reborn("b", b.journal);
     const told = again.run("a: accept ballot=1.a number=1 value=x");
     expect(told.match(/persist.*/g)).toEqual(["persist accepted ballot=1.a number=1 chosen=0 legislature=1 value=x"]);
+  });
+
+  it("L6 who is full takes nothing that it does not hold, learns nothing, does not stand, and goes on when there is room", () => {
+    const b = member("b");
+    b.run("a: accept ballot=1.a number=1 value=x");
+    b.core.step({ kind: "full", isFull: true }, b.nowMs);
+    expect(b.run("a: accept ballot=1.a number=1 value=x")).toContain("acceptOk ballot=1.a number=1");
+    expect(b.run("a: accept ballot=1.a number=2 chosen=1 value=y")).not.toContain("persist");
+    expect(b.run("a: heartbeat ballot=1.a chosen=2 round=1")).not.toContain("learnRequest");
+    expect(b.run("a: heartbeat ballot=1.a chosen=2 round=2")).toContain("granted=true");
+    expect(b.run("a: learnReply from=2 values=[y] chosen=2")).not.toContain("persist");
+    expect(b.run("wait 2000\ntimer election\nwait 2000\ntimer election")).not.toContain("probe");
+    b.core.step({ kind: "full", isFull: false }, b.nowMs);
+    expect(b.run("timer learn")).toContain("learnRequest from=2");
+    expect(b.run("a: learnReply from=2 values=[y] chosen=2")).toContain("decided 2 y");
+    const a = leader();
+    a.core.step({ kind: "full", isFull: true }, a.nowMs);
+    expect(a.core.canPropose).toBe(false);
+  });
+
+  it("L6 what an acceptor keeps that nobody has told it is chosen stays below twice the threshold", () => {
+    const thresholdBytes = 64 * 1024;
+    const b = member("b", undefined, { openBytesMax: thresholdBytes / 2 });
+    const value = "v".repeat(2_000);
+    // Decree 1 is lost on the way, again and again, and all the others come.
+    for (let number = 2; number <= 200; number++)
+      b.run(`a: accept ballot=1.a number=${number} chosen=${number - 1} value=${value}`);
+    const keptBytes = (): number => b.journal.records.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(keptBytes()).toBeGreaterThan(thresholdBytes / 4);
+    expect(keptBytes()).toBeLessThan(2 * thresholdBytes);
   });
 
   it("a member that lags holds so many open decrees and no more, but the next one always", () => {

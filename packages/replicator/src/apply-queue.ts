@@ -7,7 +7,7 @@ const HELD_MAX = 65_536;
 const HELD_BYTES_MAX = 256 * 1024 * 1024;
 /** Commands applied, and bytes of them, before other work of the process gets its turn. */
 const TURN_COMMANDS_MAX = 1_024;
-const TURN_BYTES_MAX = 256 * 1024;
+const TURN_BYTES_MAX = 512 * 1024;
 const READ_BYTES = 64 * 1024;
 
 type Apply = LogOutput & { readonly kind: "apply" };

@@ -76,6 +76,8 @@ export type LogMemberStatus = ReplicatedLog["status"] &
     /** Times that the state found in the store was not what it says itself. */
     readonly damaged: number;
     readonly trims: number;
+    /** Times that applying was so far behind that nothing more was taken for a while. */
+    readonly fulls: number;
     readonly journalBytes: number;
     /** Decrees that wait for the disk of the store, or for their turn. */
     readonly held: number;

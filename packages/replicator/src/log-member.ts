@@ -51,7 +51,9 @@ export class LogMember {
   /** A peer's state as of this decree is in the store, and the log is about to be told. */
   #installed: number | undefined;
   #cancelStart: Cancel = () => undefined;
-  #counts = { installs: 0, damaged: 0 };
+  #counts = { installs: 0, damaged: 0, fulls: 0 };
+  /** As the log was told. */
+  #isFull = false;
   /** Messages before this member was ready. */
   #early = 0;
 
@@ -206,10 +208,20 @@ export class LogMember {
     // What was delivered before this does not follow the state that is there now, what comes after does.
     if (input.kind === "install") this.#resume(input.number);
     const outputs = this.#log.step(input, nowMs);
+    this.#tellRoom();
     // Not before: only now the log knows what it has trimmed, and who its members are.
     if (input.kind === "start" && this.#phase === "installing")
       this.#exchange.install(this.#peers(), this.#log.status.trimmed);
     return outputs;
+  }
+
+  /** Each decree that is applied comes to a step, so that what is over is told soon. */
+  #tellRoom(): void {
+    const isFull = this.#phase !== "restoring" && this.#trimming.isFull(this.#queue.held);
+    if (isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    if (isFull) this.#counts.fulls++;
+    this.#driver.complete({ kind: "full", isFull });
   }
 
   #hear(from: MemberId, body: FrameBody): void {
@@ -247,6 +259,7 @@ export class LogMember {
       case "trimmed":
         this.#ports.journal.trim(output.beforeSeq);
         this.#trimming.onTrimmed();
+        this.#tellRoom();
         return;
       case "behind":
         if (this.#maybeTakeOwnState()) return;

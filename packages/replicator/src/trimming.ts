@@ -6,6 +6,9 @@ export const SNAPSHOT_BYTES_DEFAULT = 64 * 1024 * 1024;
 /** In units of that size, what a journal may hold for a member that is taking over a snapshot from here. */
 const AWAITED_RATIO = 1.25;
 
+/** In the same units, what a journal may hold for applying that is behind: more is not taken until that is done. */
+const FULL_RATIO = 2;
+
 export interface TrimmingPorts {
   readonly journal: Pick<Journal, "bytesCount">;
   readonly store: Pick<Store, "flush">;
@@ -47,6 +50,12 @@ export class Trimming {
   /** Times that decrees were dropped. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Nothing more is to be taken into the journal: decrees in it wait to be applied, or for the disk of what is applied. */
+  isFull(waiting: number): boolean {
+    const isBehind = waiting > 0 || this.#isUnderWay;
+    return isBehind && this.#ports.journal.bytesCount >= FULL_RATIO * this.#snapshotBytes;
   }
 
   /** A decree was applied. */

@@ -81,6 +81,37 @@ describe("LogMember and snapshots", () => {
     expect(group.member(1).status.installs).toBe(0);
   });
 
+  it("L6 a follower whose state is slower than the log keeps its journal bounded, slows nobody, and comes up when it can", () => {
+    const group = new SimulatedGroup(fillMachine, { snapshotBytes: SNAPSHOT_BYTES });
+    const load = new Load(group);
+    load.run(10);
+    const slow = group.members.find((each) => each !== group.leader)?.instance;
+    if (slow === undefined) throw new Error("no follower");
+    // Its store's disk hangs: nothing that is applied becomes durable.
+    const { store, member } = slow;
+    const flush = store.flush.bind(store);
+    const waiting: (() => void)[] = [];
+    store.flush = (done) => void waiting.push(done);
+    let most = 0;
+    for (let round = 0; round < 40; round++) {
+      load.run(10, 3_000);
+      most = Math.max(most, member.status.journalBytes);
+    }
+    expect(member.status.fulls).toBe(1);
+    expect(most).toBeGreaterThan(2 * SNAPSHOT_BYTES);
+    expect(most).toBeLessThan(3 * SNAPSHOT_BYTES);
+    store.flush = flush;
+    for (const done of waiting) store.flush(done);
+    load.run(1);
+    expectAlike(group);
+    // A few pages of what it lacked are many times this threshold: they go as it grows.
+    for (let round = 0; round < 20; round++) {
+      load.run(10, 3_000);
+      expectAlike(group);
+    }
+    expect(member.status.journalBytes).toBeLessThan(3 * SNAPSHOT_BYTES);
+  });
+
   it("L12 a member that is too far behind takes over a snapshot under load, and votes again", () => {
     const { group, load } = setUpBehind();
     group.members[2]?.start();
