@@ -52,7 +52,7 @@ ENTRYPOINT ["node", "services/recovery-supervisor/dist/main.js"]
 FROM runtime AS coordinator
 ENV HALON_MODE=resident
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["node", "services/coordinator/dist/main.js", "health"]
-ENTRYPOINT ["node", "--single-threaded-gc", "services/coordinator/dist/main.js"]
+ENTRYPOINT ["node", "services/coordinator/dist/main.js"]
 
 FROM runtime AS transponder
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["node", "services/transponder/dist/main.js", "health"]
