@@ -1,4 +1,4 @@
-import { EqTracker } from "@halon/eq-tracker";
+import { EqTracker, REFRESH_MS } from "@halon/eq-tracker";
 import { type Directory, Post, subjectsOf } from "@halon/proto";
 import { type Random, VirtualClock } from "@halon/runtime";
 import { MemoryBus } from "@halon/transport-memory";
@@ -40,6 +40,48 @@ describe("eq tracker", () => {
     expect(seen).toEqual(["station-1", "station-1,t-1"]);
     tracker.onChange(({ monitors }) => seen.push(monitors.join()));
     expect(seen.at(-1)).toBe("m-1");
+  });
+
+  it("follows stations and transponders that come and go, whichever station tells of them", () => {
+    const clock = new VirtualClock();
+    const bus = new MemoryBus({ clock, random });
+    const open = (name: string): Post => new Post(bus.open(name), random, { cluster: "east", sender: name });
+    let known: Directory = { stations: ["s1", "s2"], leader: "s1", transponders: ["t1"], monitors: [] };
+    for (const name of ["s1", "s2", "s3"])
+      open(`${name}.station-replica`).subscribe(
+        subjectsOf("east").directory,
+        "directoryRequest",
+        ({ respond }) => {
+          if (known.stations.includes(name)) respond?.({ kind: "directory", value: known });
+        },
+        "stations",
+      );
+    const tracker = new EqTracker({ clock, random, post: open("user-1.node-agent") });
+    const seen: string[] = [];
+    tracker.onChange(({ stations, leader, transponders }) =>
+      seen.push(`${stations.join()} ${leader || "-"} ${transponders.join()}`),
+    );
+    const become = (next: Partial<Directory>): void => {
+      known = { ...known, ...next };
+      clock.runUntil(clock.nowMs() + 2 * REFRESH_MS);
+    };
+    become({});
+    become({ stations: ["s1", "s2", "s3"], transponders: ["t1", "t2"] });
+    become({ leader: "" });
+    bus.kill("s1.station-replica");
+    become({ stations: ["s2", "s3"], leader: "s3" });
+    become({ transponders: ["t2"] });
+    bus.kill("s2.station-replica");
+    become({ stations: ["s3"] });
+    expect(seen).toEqual([
+      "s1,s2 s1 t1",
+      "s1,s2,s3 s1 t1,t2",
+      "s1,s2,s3 - t1,t2",
+      "s2,s3 s3 t1,t2",
+      "s2,s3 s3 t2",
+      "s3 s3 t2",
+    ]);
+    expect(tracker.status).toMatchObject({ stations: ["s3"], leader: "s3", changes: seen.length, unanswered: 0 });
   });
 
   it("outlives the absence of stations", () => {

@@ -5,6 +5,7 @@ import { type Body, type Post, STATE_COMMAND_BYTES_MAX, subjectsOf } from "@halo
 
 import { LogReplicator } from "@halon/replicator";
 import type { Clock, Random } from "@halon/runtime";
+import { rendezvous } from "./rendezvous.ts";
 
 export interface StationReplicatorPorts {
   readonly clock: Clock;
@@ -14,7 +15,10 @@ export interface StationReplicatorPorts {
   readonly tracker: EqTracker;
 }
 
-/** The stations as a replicator, wherever they are; calls made before any station is known wait. */
+/**
+ * The stations as a replicator, wherever they are; calls made before any station is known wait. The leader is asked first; while
+ * none is known each process begins with another station, so that not all ask the same.
+ */
 export function createStationReplicator({ clock, random, post, tracker }: StationReplicatorPorts): LogReplicator {
   const subjects = subjectsOf(post.cluster);
   const ask = (
@@ -47,6 +51,9 @@ export function createStationReplicator({ clock, random, post, tracker }: Statio
         ask(subjects.stationWatch(memberName(to)), { kind: "watch", value: { bytes } }, "watchReply", timeoutMs, done),
     },
   );
-  tracker.onChange(({ stations, leader }) => replicator.follow(stations, leader === "" ? undefined : leader));
+  tracker.onChange(({ stations, leader }) => {
+    const inTurn = rendezvous(post.incarnation, stations, stations.length);
+    replicator.follow(inTurn, leader === "" ? undefined : leader);
+  });
   return replicator;
 }
