@@ -21,6 +21,8 @@ export class EqTracker {
   #changes = 0;
   /** Questions in a row that nobody has answered. */
   #unanswered = 0;
+  /** When a station has last answered. */
+  #heardAtMs: number | undefined;
 
   constructor(ports: EqTrackerPorts) {
     this.#ports = ports;
@@ -33,11 +35,14 @@ export class EqTracker {
     return this.#directory;
   }
 
-  /** For people and their tools: what is known, and for how long nobody has answered. */
+  /** For people and their tools: what is known, and for how long nobody has answered (`heardMsAgo`: left out before the first answer). */
   get status(): Readonly<Record<string, unknown>> {
     const { stations, leader, transponders, monitors } = this.#directory;
     const counts = { transponders: transponders.length, monitors: monitors.length };
-    return { stations, leader, ...counts, changes: this.#changes, unanswered: this.#unanswered };
+    const heard = this.#heardAtMs !== undefined && {
+      heardMsAgo: Math.round(this.#ports.clock.nowMs() - this.#heardAtMs),
+    };
+    return { stations, leader, ...counts, changes: this.#changes, unanswered: this.#unanswered, ...heard };
   }
 
   /** `listener` at each change, and at once when something is known already. */
@@ -64,11 +69,12 @@ export class EqTracker {
       return;
     }
     const { ask } = output;
-    const { post } = this.#ports;
+    const { clock, post } = this.#ports;
     const subject = subjectsOf(post.cluster).directory;
     post.request(subject, { kind: "directoryRequest", value: {} }, "directory", ASK_TIMEOUT_MS, (outcome) => {
       const directory = outcome.kind === "reply" ? named(outcome.value) : undefined;
       this.#unanswered = directory === undefined ? this.#unanswered + 1 : 0;
+      if (directory !== undefined) this.#heardAtMs = clock.nowMs();
       this.#driver.complete({ kind: "answer", ask, directory });
     });
   }

@@ -96,10 +96,17 @@ describe("eq tracker", () => {
     expect(tracker.directory.stations).toEqual([]);
     expect(tracker.status).toMatchObject({ stations: [], leader: "", changes: 0 });
     expect(tracker.status["unanswered"]).toBeGreaterThan(1);
+    expect(tracker.status).not.toHaveProperty("heardMsAgo");
     bus.start();
     clock.runUntil(21_000);
     expect(tracker.status).toMatchObject({ stations: ["station-1"], changes: 1, unanswered: 0 });
     expect(tracker.directory.stations).toEqual(["station-1"]);
+    const heardMsAgo = Number(tracker.status["heardMsAgo"]);
+    expect(heardMsAgo).toBeLessThanOrEqual(1_000);
+    bus.stop();
+    clock.runUntil(clock.nowMs() + 20_000);
+    expect(tracker.status["heardMsAgo"]).toBe(heardMsAgo + 20_000);
+    expect(tracker.status).toMatchObject({ stations: ["station-1"], changes: 1 });
   });
 
   it("passes on no name that cannot stand in a subject", () => {

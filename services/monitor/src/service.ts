@@ -87,7 +87,13 @@ class BoundMonitor implements Monitor {
       refused: this.#driver.refused,
       unreadableNodes: this.#watchList.unreadable,
     };
-    return { healthy: isDeaf !== true, ...rest, reporting: this.#producer.waiting, edge };
+    return {
+      healthy: isDeaf !== true,
+      ...rest,
+      reporting: this.#producer.waiting,
+      tracker: this.#tracker.status,
+      edge,
+    };
   }
 
   stop(): void {

@@ -22,7 +22,7 @@ await runService(definition, async ({ config, log, post, clock, random, onStop, 
   const state = new StateFile({ clock, path: join(stateDir, "agent.json"), onFailure });
   const { agent: agentConfig, right } = agentConfigOf(config);
   const agent = createAgent(agentConfig, {
-    ...{ clock, random, post, producer, driver, state, right: new ExclusiveRight(right) },
+    ...{ clock, random, post, producer, tracker, driver, state, right: new ExclusiveRight(right) },
     onNote: (level, text, facts) => log[level](facts, text),
   });
   onHealth(() => ({ healthy: true, ...agent.status() }));

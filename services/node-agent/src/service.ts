@@ -1,3 +1,4 @@
+import type { EqTracker } from "@halon/eq-tracker";
 import type { Producer } from "@halon/event-queue";
 import { type ActivateReply, type Body, encodeEventPayload, type Post, subjectsOf } from "@halon/proto";
 import { type Clock, Driver, type DriverOutput, type Random } from "@halon/runtime";
@@ -13,6 +14,8 @@ export interface AgentPorts {
   readonly random: Random;
   readonly post: Post;
   readonly producer: Pick<Producer, "promulgate">;
+  /** What leads the producer; told in the status. */
+  readonly tracker: Pick<EqTracker, "status">;
   readonly driver: InstanceDriver;
   readonly state: StateStore;
   /** Computes the deadlines of exclusive instances. */
@@ -25,7 +28,10 @@ export interface AgentPorts {
 export type AgentConfig = Omit<AgentCoreConfig, "agentIncarnation">;
 
 export interface Agent {
-  readonly status: () => AgentCore["status"] & { readonly inputsRefused: number };
+  readonly status: () => AgentCore["status"] & {
+    readonly inputsRefused: number;
+    readonly tracker: EqTracker["status"];
+  };
   /** Ends all that it runs; `done` once nothing is left. All is started again by the next agent with this state. */
   endServices(done: () => void): void;
   /** Hears and does nothing more. What it runs goes on. */
@@ -60,7 +66,7 @@ export function createAgent(config: AgentConfig, ports: AgentPorts): Agent {
     performer.listen((input) => driver.submit(input));
   });
   return {
-    status: () => ({ ...core.status, inputsRefused: driver.refused }),
+    status: () => ({ ...core.status, inputsRefused: driver.refused, tracker: ports.tracker.status }),
     endServices: (done) => {
       performer.onIdle(done);
       driver.complete({ kind: "shutdown" });

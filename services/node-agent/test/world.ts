@@ -125,7 +125,16 @@ export class World {
       ...this.#options.config,
     };
     const right = this.#options.right?.() ?? new ExclusiveRight();
-    const ports = { clock, random: this.#random, post, producer: { promulgate }, driver: this.machine.driver() };
+    // What the world stores needs no way to the stations.
+    const tracker = { status: {} };
+    const ports = {
+      clock,
+      random: this.#random,
+      post,
+      producer: { promulgate },
+      tracker,
+      driver: this.machine.driver(),
+    };
     this.agent = createAgent(config, { ...ports, state, right });
     this.run(10);
   }

@@ -68,7 +68,11 @@ export function createSupervisor(config: SupervisorConfig, ports: SupervisorPort
   });
   driver.submit({ kind: "start" });
   return {
-    status: () => ({ lease: core.lease, counters: { ...post.counters, refused: driver.refused } }),
+    status: () => ({
+      lease: core.lease,
+      tracker: tracker.status,
+      counters: { ...post.counters, refused: driver.refused },
+    }),
     stop: () => {
       subscription.unsubscribe();
       driver.stop();

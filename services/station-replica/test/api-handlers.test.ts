@@ -35,6 +35,13 @@ describe("GetStatus", () => {
       nodes: [],
     });
     expect(replies[0]?.applied).toBeGreaterThan(0);
+    const { leader } = api.station(0).station;
+    for (const at of [0, 1, 2])
+      expect(api.station(at).tracker.status).toMatchObject({
+        stations: MEMBERS,
+        leader,
+        heardMsAgo: expect.any(Number),
+      });
   });
 });
 

@@ -13,6 +13,8 @@ class ApiStation implements Instance {
   readonly station: Station;
   readonly store: Store;
   readonly handlers: Handlers;
+  /** As the health answer has it. */
+  readonly tracker: { readonly status: Readonly<Record<string, unknown>> };
   readonly #stop: () => void;
 
   constructor(member: string, members: readonly string[], { clock, random, transport, ...ports }: ProcessPorts) {
@@ -22,8 +24,9 @@ class ApiStation implements Instance {
     this.store = ports.openStore("state", member);
     this.station = createStation(identity, { clock, random, post, journal, store: this.store });
     const access = { clock, random, post, store: this.store, station: this.station };
-    const { handlers, stop } = openHandlers(member, access);
+    const { handlers, tracker, stop } = openHandlers(member, access);
     this.handlers = handlers;
+    this.tracker = tracker;
     this.#stop = stop;
   }
 

@@ -203,6 +203,7 @@ export class Cluster {
         random,
         post,
         producer,
+        tracker,
         driver: host.driver(clock),
         state: { load: () => files.read("state"), save: (bytes, done) => files.write("state", bytes, done) },
         right: this.#options.right?.() ?? new ExclusiveRight(),

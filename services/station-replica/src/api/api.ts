@@ -7,7 +7,7 @@ export interface ApiPorts extends StationAccess {
 }
 
 export interface Api {
-  /** For the health answer: where it listens, or why it does not. */
+  /** For the health answer: where it listens, or why it does not, and where it knows the leader to be. */
   readonly status: () => Readonly<Record<string, unknown>>;
   stop(): Promise<void>;
 }
@@ -17,11 +17,11 @@ export interface Api {
  * keeps no station from voting; it is said, and tried again. Resolves after the first try.
  */
 export async function openApi(node: string, address: string, ports: ApiPorts): Promise<Api> {
-  const { handlers, stop } = openHandlers(node, ports);
+  const { handlers, tracker, stop } = openHandlers(node, ports);
   const listening = new Listening(handlers, address, { clock: ports.clock, log: ports.log });
   await listening.begin();
   return {
-    status: () => listening.status,
+    status: () => ({ ...listening.status, tracker: tracker.status }),
     stop: async () => {
       await listening.stop();
       stop();

@@ -19,7 +19,10 @@ export interface StationAccess {
 }
 
 /** The handlers of the station on `node`: they read what it has applied, and what they store goes to the leader, wherever it is. */
-export function openHandlers(node: string, access: StationAccess): { readonly handlers: Handlers; stop(): void } {
+export function openHandlers(
+  node: string,
+  access: StationAccess,
+): { readonly handlers: Handlers; readonly tracker: Pick<EqTracker, "status">; stop(): void } {
   const { clock, random, post, store, station } = access;
   const ask: Station["ask"] = (query, answer) => station.ask(query, answer);
   const tracker = new EqTracker({ clock, random, post });
@@ -44,6 +47,7 @@ export function openHandlers(node: string, access: StationAccess): { readonly ha
   });
   return {
     handlers,
+    tracker,
     stop: () => {
       producer.stop();
       replicator.stop();
