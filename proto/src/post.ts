@@ -5,7 +5,7 @@ import type { Bodies, Body, BodyKind, Header, Variant } from "./messages.ts";
 export type PostOutcome<Kind extends BodyKind> =
   | { readonly kind: "reply"; readonly value: Bodies[Kind]; readonly header: Header }
   | Exclude<RequestOutcome, { kind: "reply" }>
-  /** There was an answer, of another kind, cluster or version. */
+  /** There was an answer, of another kind, cluster or version: `why` says which. */
   | { readonly kind: "unreadable"; readonly why: string };
 
 export interface Posted<Kind extends BodyKind> {
@@ -66,7 +66,7 @@ export class Post {
     return this.#transport.request(subject, this.#seal(body, ""), timeoutMs, (outcome) => {
       if (outcome.kind !== "reply") return done(outcome);
       const message = this.#open(outcome.payload, expected);
-      if (message === undefined) done({ kind: "unreadable", why: `no ${expected} of cluster ${this.cluster}` });
+      if (typeof message === "string") done({ kind: "unreadable", why: message });
       else done({ kind: "reply", ...message });
     });
   }
@@ -80,7 +80,7 @@ export class Post {
   ): Subscription {
     return this.#transport.subscribe(subject, queue === undefined ? {} : { queue }, ({ payload, respond }) => {
       const message = this.#open(payload, kind);
-      if (message === undefined) return;
+      if (typeof message === "string") return;
       if (respond === undefined) deliver(message);
       else deliver({ ...message, respond: (body) => respond(this.#seal(body, message.header.traceparent)) });
     });
@@ -92,16 +92,21 @@ export class Post {
     return encodeMessage({ header: { cluster, sender, incarnation: this.incarnation, id, traceparent }, body });
   }
 
-  #open<Kind extends BodyKind>(bytes: Uint8Array, kind: Kind): { value: Bodies[Kind]; header: Header } | undefined {
+  /** The message, or why it is none of this kind; that is counted. */
+  #open<Kind extends BodyKind>(bytes: Uint8Array, kind: Kind): { value: Bodies[Kind]; header: Header } | string {
     try {
       const { header, body } = decodeMessage(bytes);
-      if (header.cluster !== this.#options.cluster) this.#counters.foreign++;
-      else if (body.kind !== kind) this.#counters.unexpected++;
-      else return { value: (body as Variant<Pick<Bodies, Kind>>).value as Bodies[Kind], header };
+      if (header.cluster !== this.cluster) {
+        this.#counters.foreign++;
+        return `a message of cluster ${header.cluster}: this process is of cluster ${this.cluster}`;
+      }
+      if (body.kind === kind) return { value: (body as Variant<Pick<Bodies, Kind>>).value as Bodies[Kind], header };
+      this.#counters.unexpected++;
+      return `a message of kind ${body.kind} where ${kind} is expected`;
     } catch (error) {
       if (!(error instanceof ProtoError)) throw error;
       this.#counters.undecodable++;
+      return error.message;
     }
-    return undefined;
   }
 }

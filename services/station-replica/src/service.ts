@@ -65,6 +65,7 @@ export class Station {
   readonly #isRejoining: boolean;
   readonly #subjects: Subjects;
   readonly #announced = new Announced();
+  readonly #machine = new StationState(() => this.#leases.changed());
   readonly #member: LogMember;
   readonly #queries: Queries;
   readonly #leases: LeaseNotices;
@@ -192,7 +193,7 @@ export class Station {
       {
         self: this.#self,
         consensus: new Paxos({ group: clusterId, self: this.#self }),
-        machine: new StationState(() => this.#leases.changed()),
+        machine: this.#machine,
         commandBytesMax: STATE_COMMAND_BYTES_MAX,
         // The graph alone: events come and go too fast for anybody to follow, and have a reader of their own.
         watch: { group: clusterId, prefixes: [GRAPH_PREFIX] },
@@ -309,7 +310,7 @@ export class Station {
   }
 
   #counters(): Readonly<Record<string, number>> {
-    return countersOf(this.#ports.post, this.#announced, this.#member.status);
+    return countersOf(this.#ports.post, this.#announced, this.#machine, this.#member.status);
   }
 
   #notice(notice: StationNotice, facts: Readonly<Record<string, unknown>>): void {

@@ -9,10 +9,16 @@ import { checkpoint, grantLease, noteClearing } from "./coordinator-state.ts";
  */
 export class StationState implements StateMachine {
   readonly #onLeaseChange: () => void;
+  #malformed = 0;
 
   /** `onLeaseChange`: after a command that renewed or granted the lease. */
   constructor(onLeaseChange: () => void) {
     this.#onLeaseChange = onLeaseChange;
+  }
+
+  /** Commands that this version cannot read, applied since the start of the process: each was refused, and changed nothing. */
+  get malformed(): number {
+    return this.#malformed;
   }
 
   apply(payload: Uint8Array, state: Transaction, context: ApplyContext): Uint8Array {
@@ -21,6 +27,7 @@ export class StationState implements StateMachine {
       result = this.#command(decodeStateCommand(payload), state, context);
     } catch (error) {
       if (!(error instanceof ProtoError)) throw error;
+      this.#malformed++;
       result = { kind: "malformed", value: error.message };
     }
     return encodeStateResult(result);

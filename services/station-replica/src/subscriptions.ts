@@ -2,6 +2,7 @@ import { type Post, type Query, type QueryReply, subjectsOf } from "@halon/proto
 import type { LogMember, LogMemberStatus } from "@halon/replicator";
 import type { Clock, Subscription } from "@halon/runtime";
 import type { Announced } from "./directory.ts";
+import type { StationState } from "./station-state.ts";
 
 export interface SubscribedParts {
   readonly clock: Clock;
@@ -45,6 +46,7 @@ export function subscribe(post: Post, name: string, parts: SubscribedParts): Sub
 export function countersOf(
   post: Post,
   announced: Announced,
+  machine: Pick<StationState, "malformed">,
   status: LogMemberStatus,
 ): Readonly<Record<string, number>> {
   const { refused, refusedFrames, undecodable, dropped, waiting, diverged, installs, trims, watch } = status;
@@ -53,6 +55,7 @@ export function countersOf(
     refused,
     refusedFrames,
     logUndecodable: undecodable,
+    commandsMalformed: machine.malformed,
     dropped,
     waiting,
     diverged,

@@ -16,7 +16,7 @@ const enqueue = (seq: number): Uint8Array => {
 };
 
 describe("StationState", () => {
-  it("E7 a command of an unknown version, or of no version at all, is refused with a reason and disturbs nothing else", () => {
+  it("E7 a command of an unknown version, or of no version at all, is refused with a reason, counted, and disturbs nothing else", () => {
     const machine = new StationState(() => undefined);
     const store = open();
     const apply = (payload: Uint8Array) => {
@@ -35,5 +35,6 @@ describe("StationState", () => {
     expect(store.range({ from: "", to: "\x7f" })).toEqual(before);
     expect(apply(enqueue(2)).kind).toBe("enqueue");
     expect(queuedCount(store)).toBe(2);
+    expect(machine.malformed).toBe(3);
   });
 });

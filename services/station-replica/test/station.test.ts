@@ -1,7 +1,7 @@
 import { EqTracker } from "@halon/eq-tracker";
 import { createStationReplicator } from "@halon/event-queue";
 import { MemoryDisk, openJournalMemory } from "@halon/journal-memory";
-import { encodeStateCommand, Post } from "@halon/proto";
+import { decodeStateResult, encodeMessage, encodeStateCommand, Post, subjectsOf } from "@halon/proto";
 import type { CallOutcome } from "@halon/replicated-log";
 import type { LogReplicator } from "@halon/replicator";
 import { type Random, VirtualClock } from "@halon/runtime";
@@ -34,6 +34,7 @@ class Stations {
   readonly #bus = new MemoryBus({ clock: this.clock, random: this.random });
   readonly #processes = new Map<Station, () => void>();
   readonly replicator: LogReplicator;
+  readonly #stranger = this.#bus.open("test.stranger");
 
   constructor() {
     const ports = { clock: this.clock, random: this.random, post: this.#post("test.client", "test.client") };
@@ -83,12 +84,18 @@ class Stations {
     this.until(() => outcome?.kind === "result", "something is decided");
   }
 
+  /** Whatever anybody may send. */
+  publish(subject: string, bytes: Uint8Array): void {
+    this.#stranger.publish(subject, bytes);
+  }
+
   #post(process: string, sender: string): Post {
     return new Post(this.#bus.open(process), this.random, { cluster: "c", sender });
   }
 }
 
 const joiner = (name: string, incarnation: string): Identity => ({ ...GROUP, name, incarnation, stage: "joining" });
+const countersOf = (station: Station): unknown => station.status()["counters"];
 const membersOf = (station: Station): unknown => station.status()["members"];
 
 let world: Stations;
@@ -111,6 +118,28 @@ describe("a station", () => {
       ["c", true],
     ]);
     expect(world.notices.filter((notice) => notice.includes("member {}"))).toHaveLength(3);
+  });
+
+  it("E7 a message, and a command, of a version that it does not know are refused, counted, and disturb nothing else", () => {
+    const header = { cluster: "c", sender: "test.stranger", incarnation: "i", id: "1", traceparent: "" };
+    const known = encodeMessage({ header, body: { kind: "submit", value: { bytes: new Uint8Array(0) } } });
+    // What stands later counts: the envelope's field 4 says version 99.
+    const unknown = Uint8Array.of(...known, 4 << 3, 99);
+    for (const node of ["a", "b", "c"]) world.publish(subjectsOf("c").stationSubmit(node), unknown);
+    let outcome: CallOutcome | undefined;
+    world.replicator.update(Uint8Array.of(0x7a, 1, 0), { idempotent: true }, (each) => {
+      outcome = each;
+    });
+    world.decide();
+    const result = outcome?.kind === "result" ? decodeStateResult(outcome.result) : undefined;
+    expect(result).toEqual({ kind: "malformed", value: "state command without a body that this version knows" });
+    const counted = (station: Station): string =>
+      JSON.stringify(Object.entries(countersOf(station) as object).filter(([, count]) => count !== 0));
+    world.until(
+      () => [a, b, c].every((station) => counted(station).includes('["commandsMalformed",1]')),
+      "all have applied it",
+    );
+    for (const station of [a, b, c]) expect(countersOf(station)).toMatchObject({ undecodable: 1, unexpected: 0 });
   });
 
   it("L15 that has lost its directory takes the place of its earlier incarnation, when that is silent", () => {
