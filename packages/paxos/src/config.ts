@@ -21,7 +21,7 @@ export interface PaxosConfig {
    * {@link PATIENCE_MAX} times later when it has lately heard its leader with gaps.
    */
   readonly electionMs?: number;
-  /** An unanswered Accept or LearnRequest is repeated after this. */
+  /** An unanswered Accept or LearnRequest is repeated after this: an Accept later while a quorum is slow, see `resendSpanMs`. */
   readonly resendMs?: number;
   /** A leader that has nothing more to propose tells the others what is chosen after this. */
   readonly announceMs?: number;
