@@ -121,7 +121,7 @@ export class EdgeCluster {
     const startMs = this.nowMs;
     while (!condition())
       if (!this.clock.step(startMs + withinMs)) {
-        const states = [...this.#processes].map(([name, { status }]) => `${name} ${JSON.stringify(status?.())}`);
+        const states = [...this.#processes.keys()].map((name) => `${name} ${JSON.stringify(this.status(name))}`);
         throw new Error(`not within ${withinMs} ms: ${what}\n${states.join("\n")}`);
       }
     return this.nowMs - startMs;

@@ -235,4 +235,12 @@ describe("monitors", () => {
     expect(cluster.status("satellite-1.monitor")["edge"]).toMatchObject({ malformed: 3, undecodable: 1 });
     expect(agent("user-1").heardBy(cluster)).toContain("satellite-1 1");
   });
+
+  it("are named with what they say of themselves when a deadline passes", () => {
+    const cluster = new EdgeCluster();
+    cluster.monitor("satellite-1");
+    expect(() => cluster.until("never", 10, () => false)).toThrow(
+      /not within 10 ms: never\nsatellite-1.monitor {"healthy"/,
+    );
+  });
 });
