@@ -19,7 +19,7 @@ function resultOf(payload: Uint8Array): Outcome {
   const result =
     command.kind === "registerProducer"
       ? encodeStateResult({ kind: "register", value: { registered: true } })
-      : encodeStateResult({ kind: "enqueue", value: { outcomes: [{ kind: "stored", message: "" }] } });
+      : encodeStateResult({ kind: "enqueue", value: { outcomes: [{ kind: "stored", position: 1, message: "" }] } });
   return { kind: "result", result };
 }
 
