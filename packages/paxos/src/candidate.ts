@@ -5,7 +5,8 @@ import { becomeLeader } from "./leader.ts";
 import { askToLearn } from "./learner.ts";
 import type { MessageOf } from "./message.ts";
 import { becomeFollower } from "./reign.ts";
-import { assertMembership, type Candidate, noteBallot, send, setLeader, setTimer, type Turn } from "./state.ts";
+import type { Candidate } from "./role.ts";
+import { assertMembership, noteBallot, send, setLeader, setTimer, type Turn } from "./state.ts";
 
 /** A candidate that comes to nothing tries again after a quarter of `electionMs`, twice that, and no more than that. */
 const ATTEMPTS_MAX = 2;

@@ -12,7 +12,8 @@ import { choose } from "./learner.ts";
 import { beat } from "./lease.ts";
 import type { Content, MessageOf } from "./message.ts";
 import { becomeFollower } from "./reign.ts";
-import { assertMembership, type Candidate, type Leader, send, setLeader, setTimer, type Turn } from "./state.ts";
+import type { Candidate, Leader } from "./role.ts";
+import { assertMembership, send, setLeader, setTimer, type Turn } from "./state.ts";
 
 const NO_VALUE = new Uint8Array(0);
 

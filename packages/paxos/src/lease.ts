@@ -4,7 +4,8 @@ import { stretched } from "./config.ts";
 import { noteChosen } from "./learner.ts";
 import type { MessageOf } from "./message.ts";
 import { heardLeader } from "./reign.ts";
-import { assertMembership, isMember, type Leader, noteBallot, send, type Turn } from "./state.ts";
+import type { Leader } from "./role.ts";
+import { assertMembership, isMember, noteBallot, send, type Turn } from "./state.ts";
 
 /** Heartbeats whose answers are awaited; older ones are given up. */
 const ROUNDS_MAX = 16;
