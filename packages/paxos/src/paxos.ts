@@ -53,7 +53,7 @@ export class Paxos implements Consensus {
     const turn: Turn = { state: this.#state, nowMs, out: [] };
     this.#state.nowMs = nowMs;
     const isBefore = input.kind === "restore" || input.kind === "found" || input.kind === "start";
-    assert(isBefore === (this.#restored !== undefined), `${input.kind} at the wrong time`);
+    if (isBefore !== (this.#restored !== undefined)) assert(false, `${input.kind} at the wrong time`);
     this.#take(turn, input);
     if (this.#restored === undefined) assertState(this.#state);
     return turn.out;

@@ -203,25 +203,24 @@ export function setLeader(turn: Turn, leader: MemberId | undefined): void {
 
 /** Holds after each step. */
 export function assertState(state: PaxosState): void {
+  const flaw = flawIn(state);
+  assert(flaw === undefined, flaw ?? "");
+}
+
+/** In words, which are made only when there is one: this is asked in each step. */
+function flawIn(state: PaxosState): string | undefined {
   const { role, table, promised, config } = state;
-  assert(
-    compareBallots(state.highestSeen, promised) >= 0,
-    `promised ${formatBallot(promised)} above all seen, ${formatBallot(state.highestSeen)}`,
-  );
-  assert(
-    (role.kind === "learner") === !isMember(state, config.self),
-    `${config.self} is ${role.kind} in the legislature of ${membershipOf(state)?.members.join(", ")}`,
-  );
-  if (role.kind !== "leader") return;
-  assert(state.leader === config.self, `leads, but takes ${String(state.leader)} for the leader`);
-  assert(role.next > table.chosen, `next decree ${role.next} is chosen already, up to ${table.chosen}`);
-  assert(
-    role.stopAt === undefined || role.next === role.stopAt + 1,
-    `next decree ${role.next}, though ${role.stopAt} is a stop sign`,
-  );
+  if (compareBallots(state.highestSeen, promised) < 0)
+    return `promised ${formatBallot(promised)} above all seen, ${formatBallot(state.highestSeen)}`;
+  if ((role.kind === "learner") === isMember(state, config.self))
+    return `${config.self} is ${role.kind} in the legislature of ${membershipOf(state)?.members.join(", ")}`;
+  if (role.kind !== "leader") return undefined;
+  if (state.leader !== config.self) return `leads, but takes ${String(state.leader)} for the leader`;
+  if (role.next <= table.chosen) return `next decree ${role.next} is chosen already, up to ${table.chosen}`;
+  if (role.stopAt !== undefined && role.next !== role.stopAt + 1)
+    return `next decree ${role.next}, though ${role.stopAt} is a stop sign`;
   for (const number of role.inFlight.keys())
-    assert(
-      number > table.chosen && number < role.next,
-      `in flight ${number}: not in ${table.chosen + 1} … ${role.next - 1}`,
-    );
+    if (number <= table.chosen || number >= role.next)
+      return `in flight ${number}: not in ${table.chosen + 1} … ${role.next - 1}`;
+  return undefined;
 }

@@ -55,7 +55,8 @@ class KeySeeds {
 
   seed(bytes: Uint8Array, from: number, to: number, alike: number, lanes: Lanes): void {
     const length = to - from;
-    assert(alike <= length && length <= KEY_CHARS_MAX, `a key of ${length} characters, ${alike} of them as before`);
+    if (alike > length || length > KEY_CHARS_MAX)
+      assert(false, `a key of ${length} characters, ${alike} of them as before`);
     let low = this.#lows[alike] as number;
     let high = this.#highs[alike] as number;
     for (let at = alike; at < length; at++) {
