@@ -37,6 +37,6 @@ export interface LogConfig {
 export const LOG_DEFAULTS = {
   waitingBytesMax: 32 * 1024 * 1024,
   waitingReadsMax: 65_536,
-  gatherBytes: 8 * 1024,
+  gatherBytes: 0,
   commandBytesMax: COMMAND_BYTES_MAX,
 } as const;
