@@ -3,6 +3,7 @@ const SPANS_MAX = 4;
 /** An answer is given up when it takes so many times as long as answers have taken lately. */
 const TIMES_LATELY = 4;
 const DECAY = 7 / 8;
+const GROWTH = 1.25;
 
 /**
  * How long to wait for an answer. A group that is busy answers late, and who asks again then makes it busier still: so the
@@ -26,8 +27,8 @@ export class Patience {
     this.#latelyMs = Math.max(tookMs, this.#latelyMs * DECAY);
   }
 
-  /** There was none within `waitedMs`: whoever is asked next gets twice as long. */
+  /** There was none within `waitedMs`: whoever is asked next gets a quarter more. */
   unanswered(waitedMs: number): void {
-    this.#latelyMs = Math.max(this.#latelyMs, (waitedMs * 2) / TIMES_LATELY);
+    this.#latelyMs = Math.max(this.#latelyMs, (waitedMs * GROWTH) / TIMES_LATELY);
   }
 }

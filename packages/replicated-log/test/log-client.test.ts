@@ -269,7 +269,7 @@ describe("LogClient", () => {
     bench.answer(slow, undefined);
     bench.backoff();
     const again = bench.take();
-    expect(again.timeoutMs).toBe(4_000);
+    expect(again.timeoutMs).toBe(3_000);
     bench.all(again, result(""));
     for (let count = 0; count < 20; count++) {
       bench.nowMs += 1;
