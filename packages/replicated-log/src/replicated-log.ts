@@ -169,20 +169,14 @@ export class ReplicatedLog {
     }
   }
 
-  /** Fills the window, with what is worth a decree. */
+  /** Fills the window. */
   #proposeWaiting(nowMs: number, out: LogOutput[]): void {
-    while ((this.#isWorthwhile || this.#isAcceding) && this.#consensus.canPropose) {
+    while ((this.#updates.count > 0 || this.#isAcceding) && this.#consensus.canPropose) {
       const inForce = this.#isAcceding ? this.#consensus.status.membership : undefined;
       this.#isAcceding = false;
       const { value, batch } = this.#updates.nextDecree(inForce, nowMs);
       this.#propose({ kind: "propose", value }, batch, nowMs, out);
     }
-  }
-
-  /** A decree costs what it costs however little is in it: where many carry next to nothing, all wait for those of the others. */
-  get #isWorthwhile(): boolean {
-    const isEnough = !this.#own.isUnderWay || this.#updates.bytes >= this.#config.gatherBytes;
-    return this.#updates.count > 0 && isEnough;
   }
 
   #propose(proposal: Proposal, batch: readonly Waiting[], nowMs: number, out: LogOutput[]): void {

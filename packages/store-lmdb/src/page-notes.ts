@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 
@@ -69,7 +69,10 @@ export class PageNotes {
     return new PageNotes(pageBytes, words);
   }
 
-  /** Not synced: after a power cut they may be damaged, which is told by their checksum. Throws what writing a file does. */
+  /**
+   * Not synced: after a power cut they may be damaged, which is told by their checksum. Where there is no room for them, or no right to
+   * write, the ones before stay: what they are about is as sound without them.
+   */
   save(dir: string): void {
     if (this.#changed === 0) return;
     const words = Buffer.from(this.#words.buffer, this.#words.byteOffset, this.#words.byteLength);
@@ -77,9 +80,14 @@ export class PageNotes {
     const check = Buffer.alloc(CHECK_BYTES);
     check.writeUInt32LE(crc32(words, crc32(head)));
     const path = join(dir, FILE);
-    writeFileSync(`${path}.new`, Buffer.concat([head, words, check]));
-    renameSync(`${path}.new`, path);
-    this.#changed = 0;
+    try {
+      writeFileSync(`${path}.new`, Buffer.concat([head, words, check]));
+      renameSync(`${path}.new`, path);
+      this.#changed = 0;
+    } catch {
+      // What was written of it is not to take the room that others need.
+      rmSync(`${path}.new`, { force: true });
+    }
   }
 
   /** `undefined`: nothing is known of a page with these bytes. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -191,6 +191,13 @@ describe("notes of what pages come to", () => {
     }
     writeFileSync(path, notes.subarray(0, 100));
     expect(read(true).entries.length).toBe(entries.length);
+  });
+
+  it("L14 that cannot be written leave a sound file sound, and nothing behind", async () => {
+    const entries = await filled([entriesOf(Array.from({ length: 900 }, (_, at) => [at, 60]))]);
+    mkdirSync(join(dir, NOTES));
+    expect(plain(read(true).entries)).toEqual(plain(entries));
+    expect(readdirSync(dir)).not.toContain(`${NOTES}.new`);
   });
 
   it("are made while the store is open, of what was written since the last time", async () => {
