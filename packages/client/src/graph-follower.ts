@@ -83,11 +83,11 @@ export class GraphFollower {
     const minApplied = Math.max(this.#index ?? 0, this.#pageIndex);
     const body = { kind: "page", value: { from, to: GRAPH_TO, limit: 0, packed: true } } as const;
     this.#attempt(() => {
-      this.#cancelPage = this.#ports.stations.ask(minApplied, body, (reply) => this.#onPage(reply));
+      this.#cancelPage = this.#ports.stations.ask(minApplied, body, (reply) => this.#onPage(from, reply));
     });
   }
 
-  #onPage({ applied, body }: QueryReply): void {
+  #onPage(asked: string, { applied, body }: QueryReply): void {
     if (body?.kind !== "page") return this.#fail(new ClientError("refused", "a station answers something else"));
     const { more, entries, next }: Page = body.value;
     this.#mirror.addPage(body.value);
@@ -96,6 +96,10 @@ export class GraphFollower {
     const last = entries.at(-1);
     // A key followed by the lowest character there is: the next key that can be.
     const from = next ?? (last && `${last.key} `);
+    if (more && from !== undefined && from <= asked)
+      return this.#fail(
+        new ClientError("refused", `a station gives the page from ${asked} on, and goes on at ${from}`),
+      );
     this.#pagesLeft = more && from !== undefined;
     if (more && from !== undefined) this.#readPage(from);
     else this.#maybeFinish();

@@ -165,4 +165,33 @@ describe("a graph follower", () => {
       { numRuns: 300 },
     );
   });
+
+  it("asks no station again that gives the same page for ever", () => {
+    const news: (GraphNews | ClientError)[] = [];
+    let asked = 0;
+    const follower = new GraphFollower(
+      schema,
+      0,
+      {
+        stations: {
+          ask: (_, body, done) => {
+            const next = body.kind === "page" ? body.value.from : "";
+            if (asked++ < 10)
+              done({ applied: 1, logTimeMs: 0, body: { kind: "page", value: { entries: [], more: true, next } } });
+            return () => undefined;
+          },
+        },
+        replicator: {
+          watch: ({ after }, tell) => {
+            if (after === 0) tell({ kind: "resync", index: 1 }, () => undefined);
+            return () => undefined;
+          },
+        },
+      },
+      (each) => news.push(each),
+    );
+    expect(asked).toBe(1);
+    expect(news).toEqual([expect.objectContaining({ code: "refused" })]);
+    follower.stop();
+  });
 });
