@@ -30,8 +30,8 @@ export interface Amount {
 interface LaneAmount extends Amount {
   /** No group of the lane stands before this position: who looks for one need not look at what is long gone. */
   readonly head: number;
-  /** Position of the newest event that was ever stored in the lane; 0 before the first. */
-  readonly newest: number;
+  /** Position of the newest event that was ever stored in the lane, since this is noted; 0 before the first. */
+  readonly newest?: number;
 }
 
 interface Stored {
@@ -63,7 +63,7 @@ function load(view: View): Stored {
 export const headOf = (view: View, lane: LaneNumber): number => load(view).lanes[lane - 1]?.head ?? 0;
 
 /** By lane, from `urgent` on: the position of the newest event that was ever stored; 0 before the first. */
-export const newestByLane = (view: View): readonly number[] => load(view).lanes.map(({ newest }) => newest);
+export const newestByLane = (view: View): readonly number[] => load(view).lanes.map(({ newest = 0 }) => newest);
 
 /** How much waits, and what has become of what came. */
 export const countsOf = (view: View): Stored => load(view);
