@@ -54,6 +54,9 @@ const state = new StateFile({
 const config = { node, nodeKind: "user", roles: [], heartbeatMs: 1_000, own: [], coordinator: { kind: "none" } };
 const right = new ExclusiveRight({ ...RIGHT_DEFAULTS, boundMs: Number(boundMs) });
 const tracker = { status: { stations: [], leader: "", transponders: 0, unanswered: 0 } };
-const agent = createAgent({ ...config, stopGraceMs: 500 }, { clock, random, post, producer, tracker, driver, state, right });
+const agent = createAgent(
+  { ...config, stopGraceMs: 500 },
+  { clock, random, post, producer, tracker, driver, state, right },
+);
 process.on("SIGTERM", () => agent.endServices(() => process.exit(0)));
 setInterval(() => writeSync(1, `${JSON.stringify(agent.status())}\n`), 20);

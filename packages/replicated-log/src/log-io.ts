@@ -28,8 +28,6 @@ export interface LogConfig {
   readonly waitingBytesMax?: number;
   /** Reads that may wait; more are answered `busy`. */
   readonly waitingReadsMax?: number;
-  /** While a decree is under way, commands gather up to so many bytes before another goes beside it. */
-  readonly gatherBytes?: number;
   /** Largest payload of a command, at most `COMMAND_BYTES_LIMIT`; a larger one is refused. The same on all members. */
   readonly commandBytesMax?: number;
 }
@@ -37,6 +35,5 @@ export interface LogConfig {
 export const LOG_DEFAULTS = {
   waitingBytesMax: 32 * 1024 * 1024,
   waitingReadsMax: 65_536,
-  gatherBytes: 0,
   commandBytesMax: COMMAND_BYTES_MAX,
 } as const;

@@ -19,11 +19,6 @@ export class OwnDecrees {
     { readonly membership: Membership | undefined; readonly batch: readonly Waiting[] }
   >();
 
-  /** Whether one is not decided yet. */
-  get isUnderWay(): boolean {
-    return this.#proposed.size > 0;
-  }
-
   proposed(number: number, proposal: Proposal, batch: readonly Waiting[]): void {
     this.#proposed.set(number, { proposal, batch });
   }

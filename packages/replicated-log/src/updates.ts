@@ -23,11 +23,6 @@ export class Updates {
     return this.#waiting.length - this.#taken;
   }
 
-  /** Of commands that were not proposed yet. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** False when there are too many. */
   take(update: Waiting): boolean {
     const bytes = commandBytes(update.command);
