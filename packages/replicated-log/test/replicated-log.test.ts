@@ -44,7 +44,7 @@ describe("ReplicatedLog", () => {
     bench.reign();
     const commands: Command[] = Array.from({ length: 3 }, () => ({
       ...command("idempotent"),
-      payload: new Uint8Array(COMMAND_BYTES_MAX / 2 + 8_192),
+      payload: new Uint8Array(COMMAND_BYTES_MAX - 2_000),
     }));
     bench.input({ kind: "submit", token: 1, commands });
     expect(bench.consensus.proposed.length).toBe(2);
